@@ -1,0 +1,142 @@
+//! Orders: what an operator, a key or the gateway itself asks the control log to do.
+
+use std::net::IpAddr;
+
+use crate::address::Reference;
+use crate::hold::Mode;
+use crate::id::{AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, WorkspaceId};
+use crate::key::KeyDigest;
+use crate::role::{Role, Scope};
+use crate::tenancy::{OrganizationProfile, WorkspaceProfile};
+use crate::time::Timestamp;
+
+/// One order, with who gives it, when and from where.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub command_id: CommandId,
+    pub actor: Actor,
+    pub at: Timestamp,
+    pub origin: Origin,
+    pub command: Command,
+}
+
+/// Who gives an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The holder of a key; what it may do is read from the state at the moment of planning.
+    Key(KeyId),
+    /// Somebody at the machine itself, with the store's files in hand.
+    Local,
+    /// The gateway, at its first start.
+    Gateway,
+}
+
+/// Where an order came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub client_address: Option<IpAddr>,
+    pub request_id: Option<Box<str>>,
+}
+
+/// What is asked for. New ids and secrets' digests come with the order: planning has no chance.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Bootstrap {
+        organization: NewOrganization,
+        workspace: NewWorkspace,
+        owner: NewKey,
+    },
+    CreateOrganization(NewOrganization),
+    UpdateOrganization {
+        org: OrgId,
+        profile: OrganizationProfile,
+    },
+    CreateWorkspace(NewWorkspace),
+    UpdateWorkspace {
+        workspace: WorkspaceId,
+        profile: WorkspaceProfile,
+    },
+    CreateAccount(NewAccount),
+    DeleteAccount {
+        account: AccountId,
+    },
+    CreateKey(NewKey),
+    /// Puts a preset owner key in the place of the installation's first one.
+    ReplaceOwnerKey(NewKey),
+    RevokeKey {
+        key: KeyId,
+    },
+    Kill(Kill),
+    Resume(Resume),
+}
+
+#[derive(Clone, Debug)]
+pub struct NewOrganization {
+    pub org: OrgId,
+    pub slug: Box<str>,
+    pub profile: OrganizationProfile,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewWorkspace {
+    pub workspace: WorkspaceId,
+    pub org: OrgId,
+    pub slug: Box<str>,
+    pub profile: WorkspaceProfile,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub account: AccountId,
+    /// For the address, unless it is known from an earlier account.
+    pub address: AddressId,
+    pub workspace: WorkspaceId,
+    pub name: Box<str>,
+    pub display_name: Option<Box<str>>,
+    pub description: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    pub key: KeyId,
+    pub name: Box<str>,
+    pub digest: KeyDigest,
+    pub hint: Box<str>,
+    pub role: Role,
+    pub scope: Scope,
+    /// The workspace that is meant when a request names none.
+    pub home: WorkspaceId,
+    pub account: Option<AccountId>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Stops an agent, or everything in a workspace.
+#[derive(Clone, Debug)]
+pub struct Kill {
+    pub kill: KillId,
+    pub target: Target,
+    pub mode: Mode,
+    pub reason: Option<Box<str>>,
+}
+
+/// Lifts the holds that were seen.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    pub target: Target,
+    /// The newest revision that whoever resumes has seen; nothing newer is lifted.
+    pub seen: Revision,
+    pub reason: Option<Box<str>>,
+}
+
+/// What a kill or a resume is about.
+#[derive(Clone, Debug)]
+pub enum Target {
+    Agent {
+        reference: Reference,
+        /// Where a bare name or a short address is looked up.
+        home: WorkspaceId,
+        /// With lenient addressing: the id that an address gets which nobody has registered.
+        register_as: Option<AddressId>,
+    },
+    Workspace(WorkspaceId),
+}

@@ -1,0 +1,1 @@
+//! The promises as predicates, shared by every level of tests.

@@ -1,0 +1,156 @@
+//! Finding records. Not found is not an error: lookups answer `Option`.
+
+use std::ops::Bound;
+
+use crate::address::{Address, Reference};
+use crate::id::{AccountId, AddressId, KeyId, OrgId, WorkspaceId};
+use crate::key::{Key, KeyDigest};
+use crate::role::{Role, Scope};
+use crate::state::{Agent, State};
+use crate::tenancy::{Organization, Workspace};
+use crate::time::Timestamp;
+
+impl State {
+    #[must_use]
+    pub fn organization(&self, id: OrgId) -> Option<&Organization> {
+        self.organizations.get(&id)
+    }
+
+    #[must_use]
+    pub fn organization_by_slug(&self, slug: &str) -> Option<&Organization> {
+        self.organization(*self.index.org_slugs.get(slug)?)
+    }
+
+    pub fn organizations(&self) -> impl ExactSizeIterator<Item = &Organization> {
+        self.organizations.values()
+    }
+
+    #[must_use]
+    pub fn workspace(&self, id: WorkspaceId) -> Option<&Workspace> {
+        self.workspaces.get(&id)
+    }
+
+    #[must_use]
+    pub fn workspace_by_slugs(&self, org: &str, workspace: &str) -> Option<&Workspace> {
+        let org = *self.index.org_slugs.get(org)?;
+        self.workspace(*self.index.workspace_slugs.get(&(org, workspace.into()))?)
+    }
+
+    pub fn workspaces(&self) -> impl ExactSizeIterator<Item = &Workspace> {
+        self.workspaces.values()
+    }
+
+    #[must_use]
+    pub fn agent(&self, id: AddressId) -> Option<&Agent> {
+        self.agents.get(&id)
+    }
+
+    #[must_use]
+    pub fn agent_of_account(&self, account: AccountId) -> Option<&Agent> {
+        self.agent(*self.index.accounts.get(&account)?)
+    }
+
+    /// Every known address, in no order that means anything.
+    pub fn agents(&self) -> impl ExactSizeIterator<Item = &Agent> {
+        self.agents.values()
+    }
+
+    /// The agents of a workspace by address, from the one after `after` on.
+    pub fn agents_of<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        after: Option<&Address>,
+    ) -> impl Iterator<Item = &'a Agent> {
+        let from = match after {
+            Some(address) => Bound::Excluded((workspace, address.clone())),
+            None => Bound::Included((workspace, Address::lowest())),
+        };
+        self.index
+            .addresses
+            .range((from, Bound::Unbounded))
+            .take_while(move |((of, _), _)| *of == workspace)
+            .filter_map(|(_, id)| self.agents.get(id))
+    }
+
+    /// The agent that a caller means. `home` is where bare names and short addresses are looked up.
+    #[must_use]
+    pub fn resolve(&self, reference: &Reference, home: WorkspaceId) -> Option<&Agent> {
+        match reference {
+            Reference::Id(id) => self.agent(*id),
+            Reference::Address(address) => {
+                let workspace = self.workspace_of_address(address, home)?;
+                self.agent(*self.index.addresses.get(&(workspace, address.clone()))?)
+            }
+            Reference::Name(_) => {
+                let address = self.address_of(reference, home)?;
+                self.agent(*self.index.addresses.get(&(home, address))?)
+            }
+        }
+    }
+
+    /// The full address that a reference stands for, known or not.
+    #[must_use]
+    pub fn address_of(&self, reference: &Reference, home: WorkspaceId) -> Option<Address> {
+        match reference {
+            Reference::Id(id) => self.agent(*id).map(|agent| agent.address.clone()),
+            Reference::Address(address) => Some(address.clone()),
+            Reference::Name(name) => self.address_in(home, name),
+        }
+    }
+
+    /// The address of agent `name` in a workspace.
+    #[must_use]
+    pub fn address_in(&self, workspace: WorkspaceId, name: &str) -> Option<Address> {
+        let workspace = self.workspace(workspace)?;
+        let organization = self.organization(workspace.org_id)?;
+        Some(Address::from_parts(&organization.slug, &workspace.slug, name))
+    }
+
+    /// The workspace that an address belongs to; short addresses belong to the one they are used
+    /// in. None when its organization or workspace does not exist.
+    #[must_use]
+    pub fn workspace_of_address(
+        &self,
+        address: &Address,
+        home: WorkspaceId,
+    ) -> Option<WorkspaceId> {
+        match address.slugs() {
+            Some((org, workspace)) => {
+                self.workspace_by_slugs(org, workspace).map(|found| found.workspace_id)
+            }
+            None => Some(home),
+        }
+    }
+
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<&Key> {
+        self.keys.get(&id)
+    }
+
+    #[must_use]
+    pub fn key_by_digest(&self, digest: &KeyDigest) -> Option<&Key> {
+        self.key(*self.index.digests.get(digest)?)
+    }
+
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &Key> {
+        self.keys.values()
+    }
+
+    /// The keys of an account, revoked ones among them, oldest first.
+    pub fn keys_of(&self, account: AccountId) -> impl Iterator<Item = &Key> {
+        let ids = self.index.account_keys.get(&account).into_iter().flatten();
+        ids.filter_map(|id| self.keys.get(id))
+    }
+
+    /// How many owner keys of exactly this scope work and do not expire by themselves.
+    #[must_use]
+    pub fn lasting_owner_keys(&self, scope: Scope, now: Timestamp) -> usize {
+        let lasting = |key: &&Key| {
+            key.role == Role::Owner
+                && key.scope == scope
+                && key.expires_at.is_none()
+                && key.status(now) == crate::key::KeyStatus::Active
+        };
+        self.keys.values().filter(lasting).count()
+    }
+}

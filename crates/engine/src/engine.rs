@@ -1,0 +1,255 @@
+//! The running core, put together: what the edges hold on to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axme_core::id::Revision;
+use axme_core::time::Mono;
+use axme_store::control::ReplicaProfile;
+use axme_store::ledger::Retention;
+use axme_store::{ControlLog, Ledger, StoreError, WriteError};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::control::{Control, ControlParts};
+use crate::enforcer::{Enforcer, Topic};
+use crate::heartbeats::Heartbeats;
+use crate::intents::{IntentOptions, Intents};
+use crate::observer::{FLUSH_EVERY, Observer};
+use crate::schedule::{Schedule, Tick};
+
+/// How long a replica is trusted without having renewed.
+pub const LEASE_DEFAULT: Duration = Duration::from_millis(700);
+/// Intents that are timed out together.
+const TIME_OUT_BATCH_MAX: usize = 256;
+/// Intents of a resumed agent that are requeued together.
+const REQUEUE_BATCH_MAX: usize = 512;
+/// How long idempotency keys and beat ids are remembered.
+const KEYS_KEPT_FOR: Duration = Duration::from_secs(48 * 60 * 60);
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct EngineParts {
+    pub log: Arc<dyn ControlLog>,
+    pub ledger: Arc<dyn Ledger>,
+    pub clock: Clock,
+    pub replica: ReplicaProfile,
+    pub options: EngineOptions,
+}
+
+/// How an engine behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    pub lease: Duration,
+    pub lenient_addressing: bool,
+    /// How long ended intents are kept.
+    pub retain_intents: Duration,
+    /// Free bytes below which no bulk data is taken.
+    pub reserve_bytes: u64,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            lease: LEASE_DEFAULT,
+            lenient_addressing: false,
+            retain_intents: Duration::from_secs(30 * 24 * 60 * 60),
+            reserve_bytes: 64 << 20,
+        }
+    }
+}
+
+/// See the module. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub clock: Clock,
+    pub enforcer: Arc<Enforcer>,
+    pub control: Arc<Control>,
+    pub intents: Intents,
+    pub heartbeats: Heartbeats,
+    pub observer: Arc<Observer>,
+    pub ledger: Arc<dyn Ledger>,
+    pub options: EngineOptions,
+    schedule: Schedule,
+}
+
+impl Engine {
+    /// Joins the store, folds the log, and begins what happens by itself.
+    pub async fn start(parts: EngineParts) -> Result<Self, StoreError> {
+        let EngineParts { log, ledger, clock, replica, options } = parts;
+        let schedule = Schedule { tasks: TaskTracker::new(), stop: CancellationToken::new() };
+        let enforcer = Enforcer::new(clock.clone());
+        let control = Control::start(ControlParts {
+            log,
+            enforcer: Arc::clone(&enforcer),
+            clock: clock.clone(),
+            tasks: schedule.tasks.clone(),
+            profile: replica,
+            lease: options.lease,
+        })
+        .await?;
+        let observer = Arc::new(Observer::default());
+        let intents = Intents::new(
+            Arc::clone(&control),
+            Arc::clone(&enforcer),
+            Arc::clone(&ledger),
+            Arc::clone(&observer),
+            clock.clone(),
+            IntentOptions { lenient_addressing: options.lenient_addressing },
+        );
+        let heartbeats = Heartbeats::new(
+            Arc::clone(&control),
+            Arc::clone(&enforcer),
+            Arc::clone(&ledger),
+            Arc::clone(&observer),
+            clock.clone(),
+        );
+        heartbeats.restore().await?;
+        // The store is this process's alone, by a lock held for life: its view cannot grow stale.
+        enforcer.set_fresh_until(Mono::FOREVER);
+        let engine = Self {
+            clock,
+            enforcer,
+            control,
+            intents,
+            heartbeats,
+            observer,
+            ledger,
+            options,
+            schedule,
+        };
+        engine.begin_schedule();
+        Ok(engine)
+    }
+
+    /// The tracker on which everything that outlives a request runs.
+    #[must_use]
+    pub const fn tasks(&self) -> &TaskTracker {
+        &self.schedule.tasks
+    }
+
+    /// Admits nothing more, writes what is still in memory, and waits for everything under way.
+    pub async fn stop(&self) {
+        self.enforcer.end_streams();
+        self.schedule.stop.cancel();
+        self.schedule.tasks.close();
+        self.schedule.tasks.wait().await;
+        let me = [self.control.me().clone()];
+        let left = async {
+            self.control.log().close(&me, self.clock.wall()).await?;
+            self.control.log().retire(&me, self.clock.wall()).await
+        };
+        if let Err(error) = left.await {
+            tracing::warn!(%error, "could not say goodbye to the store");
+        }
+    }
+
+    /// Gives what a resumed agent had queued, and what was passed over, new places in its
+    /// receivers' queues, and wakes them.
+    pub fn requeue(&self, agent: &Arc<crate::enforcer::Cell>) {
+        let (engine, agent) = (self.clone(), Arc::clone(agent));
+        self.schedule.tasks.spawn(async move {
+            let mut after = 0;
+            loop {
+                let (workspace, sender) = (agent.workspace_id, &agent.address);
+                let moved =
+                    engine.ledger.requeue(workspace, sender, after, REQUEUE_BATCH_MAX).await;
+                match moved {
+                    Ok(moved) => {
+                        for receiver in moved.receivers {
+                            engine.enforcer.wake(&Topic::Queue((workspace, receiver)));
+                        }
+                        let Some(next) = moved.next else { return };
+                        after = next;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, %sender, "held intents wait for the next resume");
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    fn begin_schedule(&self) {
+        let engine = self.clone();
+        self.schedule.every("deadlines", Duration::from_millis(500), move || {
+            let engine = engine.clone();
+            async move { engine.time_out().await }
+        });
+        let beats = self.heartbeats.clone();
+        self.schedule.every("signs of life", Duration::from_secs(1), move || {
+            let beats = beats.clone();
+            async move { beats.save().await.map(|()| Tick::Done) }
+        });
+        let beats = self.heartbeats.clone();
+        self.schedule.every("health", Duration::from_secs(5), move || {
+            let beats = beats.clone();
+            async move {
+                beats.look_for_changes().await;
+                Ok::<_, WriteError>(Tick::Done)
+            }
+        });
+        let engine = self.clone();
+        self.schedule.every("observations", FLUSH_EVERY, move || {
+            let engine = engine.clone();
+            async move { engine.write_observations().await }
+        });
+        let engine = self.clone();
+        self.schedule.every("retention", Duration::from_secs(60), move || {
+            let engine = engine.clone();
+            async move { engine.retain().await }
+        });
+        let engine = self.clone();
+        self.schedule.every("room", Duration::from_secs(1), move || {
+            let engine = engine.clone();
+            async move { engine.look_for_room().await }
+        });
+        let (control, last) =
+            (Arc::clone(&self.control), Arc::new(Mutex::new(Revision::default())));
+        self.schedule.every("snapshots", Duration::from_secs(10), move || {
+            let (control, last) = (Arc::clone(&control), Arc::clone(&last));
+            async move {
+                let mut last = last.lock().await;
+                *last = control.keep_snapshot(*last).await?;
+                Ok::<_, StoreError>(Tick::Done)
+            }
+        });
+    }
+
+    async fn time_out(&self) -> Result<Tick, WriteError> {
+        let ended = self.ledger.time_out(self.clock.wall(), TIME_OUT_BATCH_MAX).await?;
+        for intent in &ended {
+            self.enforcer.wake(&Topic::Intent(intent.intent_id));
+        }
+        Ok(if ended.len() == TIME_OUT_BATCH_MAX { Tick::More } else { Tick::Done })
+    }
+
+    /// Writes what was seen to the audit chain of this epoch.
+    pub async fn write_observations(&self) -> Result<Tick, WriteError> {
+        let seen = self.observer.take();
+        if !seen.is_empty() {
+            self.ledger.observe(self.control.me().epoch, seen).await?;
+        }
+        Ok(Tick::Done)
+    }
+
+    async fn retain(&self) -> Result<Tick, WriteError> {
+        let now = self.clock.wall();
+        let retention = Retention {
+            intents_ended_before: now.minus(self.options.retain_intents),
+            keys_used_before: now.minus(KEYS_KEPT_FOR),
+        };
+        let more = self.ledger.retain(retention).await?;
+        Ok(if more { Tick::More } else { Tick::Done })
+    }
+
+    async fn look_for_room(&self) -> Result<Tick, StoreError> {
+        if let Some(free) = self.ledger.free_bytes().await? {
+            self.enforcer.set_room(free >= self.options.reserve_bytes);
+        }
+        Ok(Tick::Done)
+    }
+}

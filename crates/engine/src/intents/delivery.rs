@@ -1,0 +1,263 @@
+//! Delivery: handing queued intents to their receivers over streams.
+//!
+//! A stream reads the queue when it is woken, never on a timer. Each handover is recorded first,
+//! under a permit, and checked again directly before its frame leaves.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axme_core::decide::{Action, End};
+use axme_core::intent::Status;
+use axme_core::time::Mono;
+use axme_store::Ledger;
+use axme_store::ledger::{HandedOver, Handing, Intent, QueueQuery};
+use tokio_util::sync::CancellationToken;
+
+use super::{Denied, IntentError, Intents};
+use crate::caller::Caller;
+use crate::clock::Clock;
+use crate::enforcer::{Cell, Enforcer, StreamGuard, StreamOwner, Topic};
+
+/// Intents that are read and recorded together.
+const BATCH_INTENTS_MAX: usize = 64;
+/// An intent that was handed over this lately was so to another open stream of the same agent: to
+/// send it here too is no new attempt.
+const SAME_ATTEMPT: Duration = Duration::from_secs(30);
+/// How long a quiet stream goes without a sign of life.
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// What a stream yields.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    Intent(Box<Intent>),
+    KeepAlive,
+    /// The stream ends in good order; the next one asks for what comes after `since`.
+    End {
+        since: u64,
+    },
+}
+
+/// What a caller asks of a delivery stream.
+#[derive(Clone, Debug)]
+pub struct DeliveryRequest {
+    /// Cursor after which to begin.
+    pub since: u64,
+    pub wait: Duration,
+    /// Only these; every status that has not ended when empty.
+    pub statuses: Vec<Status>,
+    /// Cancelled to cut the connection under the stream.
+    pub connection: CancellationToken,
+}
+
+/// The open delivery stream of one agent.
+#[derive(Debug)]
+pub struct DeliveryStream {
+    enforcer: Arc<Enforcer>,
+    ledger: Arc<dyn Ledger>,
+    clock: Clock,
+    guard: StreamGuard,
+    receiver: Arc<Cell>,
+    since: u64,
+    statuses: Vec<Status>,
+    ends_at: Mono,
+    ready: VecDeque<Intent>,
+    delivered: bool,
+    phase: Phase,
+}
+
+/// How far a stream has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Everything there was has been sent: only the end is to be said.
+    Ending,
+    Over,
+}
+
+/// Why a stream stopped waiting.
+enum Waited {
+    Woken,
+    /// Long enough to show that it is still there.
+    Quiet,
+    /// As long as was asked for.
+    Long,
+}
+
+impl Intents {
+    /// Opens the delivery stream of `receiver`: its own, or for a key that covers its workspace.
+    pub fn deliver(
+        &self,
+        caller: &Caller,
+        receiver: &Arc<Cell>,
+        request: DeliveryRequest,
+    ) -> Result<DeliveryStream, IntentError> {
+        let owner = StreamOwner {
+            key: Arc::clone(&caller.key),
+            agents: vec![Arc::clone(receiver)],
+            connection: request.connection,
+        };
+        let guard =
+            self.enforcer.open_stream(Topic::Queue(receiver.key()), owner).map_err(|denial| {
+                let denied = Denied::about(denial, Some(receiver));
+                self.note_denied(caller, caller.agent().map(|cell| &**cell), &denied);
+                denied
+            })?;
+        if caller.is_agent() {
+            receiver.touch(self.clock.wall());
+        }
+        Ok(DeliveryStream {
+            enforcer: Arc::clone(&self.enforcer),
+            ledger: Arc::clone(&self.ledger),
+            clock: self.clock.clone(),
+            guard,
+            receiver: Arc::clone(receiver),
+            since: request.since,
+            statuses: request.statuses,
+            ends_at: self.clock.mono().plus(request.wait),
+            ready: VecDeque::new(),
+            delivered: false,
+            phase: Phase::Open,
+        })
+    }
+}
+
+impl DeliveryStream {
+    /// The next thing to send; none once the stream is over. A stopped agent's stream is over at
+    /// once, with nothing more said.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        loop {
+            if self.guard.ending().is_some() {
+                self.phase = Phase::Over;
+            }
+            match self.phase {
+                Phase::Open => {}
+                Phase::Ending => {
+                    self.phase = Phase::Over;
+                    return Some(Delivery::End { since: self.since });
+                }
+                Phase::Over => return None,
+            }
+            if let Some(intent) = self.ready.pop_front() {
+                match self.last_check(intent).await {
+                    Some(intent) => return Some(Delivery::Intent(intent)),
+                    None => continue,
+                }
+            }
+            match self.fill().await {
+                Ok(true) => {}
+                // Ending right after what there was gives every client low latency: some read the
+                // whole answer before they look into it.
+                Ok(false) if self.delivered => self.phase = Phase::Ending,
+                Ok(false) => match self.wait().await {
+                    Waited::Woken => {}
+                    Waited::Quiet => return Some(Delivery::KeepAlive),
+                    Waited::Long => self.phase = Phase::Ending,
+                },
+                Err(error) => {
+                    tracing::warn!(%error, receiver = %self.receiver.address, "delivery paused");
+                    self.phase = Phase::Ending;
+                }
+            }
+        }
+    }
+
+    /// Notes bytes that were handed to the connection.
+    pub fn note_sent(&self, bytes: usize) {
+        self.guard.note_sent(bytes);
+    }
+
+    /// Reads the queue and records handovers. False when nothing new is there.
+    async fn fill(&mut self) -> Result<bool, axme_store::WriteError> {
+        let query = QueueQuery {
+            workspace_id: self.receiver.workspace_id,
+            receiver: self.receiver.address.clone(),
+            since: self.since,
+            statuses: self.statuses.clone(),
+            rows_max: BATCH_INTENTS_MAX,
+        };
+        let queued = self.ledger.queue(query).await?;
+        let Some(last) = queued.last() else { return Ok(false) };
+        let since = last.cursor;
+        let now = self.clock.wall();
+        let mut again = Vec::new();
+        let mut handings = Vec::with_capacity(queued.len());
+        for intent in queued {
+            let sender = self.sender_of(&intent);
+            let Ok(permit) =
+                self.enforcer.permit(self.guard.key(), Action::Deliver, &sender, &self.receiver)
+            else {
+                // Held: it gets a new cursor when its sender is resumed.
+                continue;
+            };
+            if intent.delivery_attempt > 0 && now.since(intent.updated_at) < SAME_ATTEMPT {
+                again.push(intent);
+            } else {
+                handings.push(Handing { intent_id: intent.intent_id, gate: permit.into_gate() });
+            }
+        }
+        let handed = if handings.is_empty() {
+            Vec::new()
+        } else {
+            self.ledger.hand_over(handings, now).await?
+        };
+        let mut ready = again;
+        for outcome in handed {
+            match outcome {
+                HandedOver::Deliver(intent) => ready.push(intent),
+                HandedOver::Exhausted(intent) => {
+                    self.enforcer.wake(&Topic::Intent(intent.intent_id));
+                }
+            }
+        }
+        ready.sort_unstable_by_key(|intent| intent.cursor);
+        self.ready = ready.into();
+        if self.ready.is_empty() {
+            self.since = since;
+        }
+        Ok(true)
+    }
+
+    /// Asks once more, directly before the frame leaves.
+    async fn last_check(&mut self, intent: Intent) -> Option<Box<Intent>> {
+        let sender = self.sender_of(&intent);
+        let key = self.guard.key();
+        match self.enforcer.permit(key, Action::Deliver, &sender, &self.receiver) {
+            Ok(_permit) => {
+                self.since = intent.cursor;
+                self.delivered = true;
+                Some(Box::new(intent))
+            }
+            Err(denial) => {
+                // The sender was stopped in between: its resume requeues what was not sent. When
+                // it is the receiver the stream ends, and the next one begins before this intent.
+                if denial.end == End::Sender
+                    && let Err(error) = self.ledger.take_back(vec![intent.intent_id]).await
+                {
+                    tracing::warn!(%error, intent = %intent.intent_id, "could not take back");
+                }
+                None
+            }
+        }
+    }
+
+    async fn wait(&self) -> Waited {
+        let left = self.ends_at.since(self.clock.mono());
+        if left.is_zero() {
+            return Waited::Long;
+        }
+        tokio::select! {
+            () = self.guard.woken() => Waited::Woken,
+            () = tokio::time::sleep(left.min(KEEPALIVE)) => {
+                if left > KEEPALIVE { Waited::Quiet } else { Waited::Long }
+            }
+        }
+    }
+
+    fn sender_of(&self, intent: &Intent) -> Arc<Cell> {
+        // An intent that is stored had a sender with a cell, or the bound on strangers is reached
+        // after a restart; then only the receiver's state can be asked about.
+        let sender = self.enforcer.cell_or_stranger(intent.workspace_id, &intent.from);
+        sender.unwrap_or_else(|_full| Arc::clone(&self.receiver))
+    }
+}

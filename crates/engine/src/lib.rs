@@ -1,0 +1,22 @@
+//! The running core: everything that decides, writes and wakes, and no HTTP.
+//!
+//! * [`enforcer`]: asked on every request, in memory; permits and denials.
+//! * [`control`]: the one write path; kills and their receipts.
+//! * [`intents`]: the work that passes through: admitted, delivered, watched, ended.
+//! * [`heartbeats`], [`observer`]: what is known of agents and kept for the audit.
+//! * [`schedule`]: what happens by itself.
+
+pub mod bootstrap;
+pub mod caller;
+pub mod chance;
+pub mod clock;
+pub mod control;
+pub mod enforcer;
+pub mod engine;
+pub mod heartbeats;
+pub mod intents;
+pub mod observer;
+pub mod schedule;
+
+pub use caller::Caller;
+pub use engine::{Engine, EngineOptions, EngineParts};

@@ -1,0 +1,170 @@
+//! The control log: an ordered, hash-chained, durable log with compare-and-set appends.
+
+use async_trait::async_trait;
+use axme_core::chain::Hash;
+use axme_core::change::Entry;
+use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::state::State;
+use axme_core::time::Timestamp;
+
+use crate::error::{AppendError, StoreError};
+
+/// Entries that [`ControlLog::tail`] answers at most.
+pub const TAIL_ENTRIES_MAX: usize = 1_000;
+
+/// Linearizable. A change is acknowledged only once it is durable.
+#[async_trait]
+pub trait ControlLog: Send + Sync + std::fmt::Debug {
+    /// Begins a new epoch for this replica: the last one of the same id plus one. It is committed
+    /// when this returns.
+    async fn join(&self, replica: &ReplicaProfile, at: Timestamp) -> Result<Epoch, StoreError>;
+
+    /// The state at the head of the log.
+    async fn load(&self) -> Result<Loaded, StoreError>;
+
+    /// The entries after a revision, in order and without gaps, at most [`TAIL_ENTRIES_MAX`].
+    async fn tail(&self, after: Revision) -> Result<Vec<LogEntry>, StoreError>;
+
+    /// Appends one entry, ahead of everything that waits for the ledger, and answers the new head.
+    async fn append(&self, append: Append) -> Result<LogHead, AppendError>;
+
+    /// The entry of a command, if the log holds it.
+    async fn find(&self, command: CommandId) -> Result<Option<LogEntry>, StoreError>;
+
+    /// The command that an idempotency key stands for, if it was used before.
+    async fn find_answered(&self, key: &IdempotencyKey) -> Result<Option<Answered>, StoreError>;
+
+    /// Reports how far this replica has come, and reads the head in the same step.
+    async fn renew(&self, renewal: Renewal) -> Result<LogHead, StoreError>;
+
+    /// Every epoch that is not gone.
+    async fn replicas(&self) -> Result<Vec<ReplicaRow>, StoreError>;
+
+    /// Makes the store refuse every further write of these epochs.
+    async fn close(&self, epochs: &[ReplicaEpoch], at: Timestamp) -> Result<(), StoreError>;
+
+    /// Marks closed epochs as gone: nobody waits for them any more.
+    async fn retire(&self, epochs: &[ReplicaEpoch], at: Timestamp) -> Result<(), StoreError>;
+
+    /// Keeps a snapshot, so that loading need not fold the whole log.
+    async fn save_snapshot(&self, loaded: Loaded) -> Result<(), StoreError>;
+
+    /// How durable an acknowledged commit is.
+    fn durability(&self) -> Durability;
+}
+
+/// What an acknowledged commit survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The loss of every process, on this server only.
+    Single,
+    /// A failover to a standby that had to acknowledge it.
+    Replicated,
+}
+
+impl Durability {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Replicated => "replicated",
+        }
+    }
+}
+
+/// A position of the log and the hash of everything up to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogHead {
+    pub revision: Revision,
+    pub hash: Hash,
+}
+
+/// The fold of the log up to its head.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    pub state: State,
+    pub head: LogHead,
+}
+
+/// An entry as the log keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogEntry {
+    pub revision: Revision,
+    pub hash: Hash,
+    pub entry: Entry,
+}
+
+/// One append.
+#[derive(Clone, Debug)]
+pub struct Append {
+    pub by: ReplicaEpoch,
+    pub expected: Expected,
+    pub entry: Entry,
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// What the head must be for an append to go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever it is. Only for kills, which commute with everything but a resume.
+    Any,
+    Head(LogHead),
+}
+
+/// One life of one replica.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ReplicaEpoch {
+    pub replica_id: Box<str>,
+    pub epoch: Epoch,
+}
+
+/// What a replica says of itself when it joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaProfile {
+    pub replica_id: Box<str>,
+    pub region: Option<Box<str>>,
+    pub version: Box<str>,
+}
+
+/// How far a replica has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    pub by: ReplicaEpoch,
+    /// The revision up to which its state is the fold.
+    pub applied: Revision,
+    /// The revision up to which everything that was let through before has ended.
+    pub enforced: Revision,
+}
+
+/// A replica as the others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaRow {
+    pub replica: ReplicaEpoch,
+    pub profile: ReplicaProfile,
+    pub applied: Revision,
+    pub enforced: Revision,
+    /// The store refuses its writes; it may not know yet.
+    pub closed: bool,
+    /// Counts its renewals; one that does not move is silent.
+    pub seq: u64,
+}
+
+/// A caller's key for a request that must happen once: `(sender, endpoint, key)`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    /// The identity of the caller: its account, or its key when it has none.
+    pub sender: Box<str>,
+    pub endpoint: Box<str>,
+    pub key: Box<str>,
+    /// The hash of the request's bytes.
+    pub request: Hash,
+}
+
+/// What an idempotency key was used for before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Whether the request was the same.
+    pub same_request: bool,
+    /// The control command or the intent that it made, as text.
+    pub made: Box<str>,
+}

@@ -1,0 +1,19 @@
+//! Durability behind two narrow traits.
+//!
+//! * [`ControlLog`]: the ordered log of control changes with its epochs and receipts. Small,
+//!   written seldom, always ahead of everything else.
+//! * [`Ledger`]: the bulk data that passes through (intents, deliveries, beats, observations),
+//!   written in group commits that decide each item again before they store it.
+//!
+//! An engine implements both over one database, and passes [`conformance`].
+
+pub mod control;
+pub mod error;
+pub mod gate;
+pub mod ledger;
+pub mod sqlite;
+
+pub use control::ControlLog;
+pub use error::{AppendError, StoreError, WriteError};
+pub use gate::{Gate, Pass};
+pub use ledger::Ledger;

@@ -1,0 +1,85 @@
+#!/bin/sh
+# Installs what the black-box tests need (`make setup`), or only says what is
+# missing (`--require`, used by `make test`).
+#   setup.sh PYTHON VENV LOCK STAMP
+#   setup.sh --require VENV LOCK STAMP
+set -eu
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# The Python environment holds exactly what the lock file names.
+environment_complete() { cmp -s "$1" "$2"; }
+
+require() {
+    venv=$1 lock=$2 stamp=$3 missing=0
+    if ! environment_complete "$lock" "$stamp"; then
+        echo "missing: the Python environment $venv with the packages of $lock." >&2
+        missing=1
+    fi
+    if ! has strace; then
+        echo "missing: strace, with which a test sees that an answer waits for the disk." >&2
+        missing=1
+    fi
+    if [ "$missing" = 1 ]; then
+        echo "get it:  make setup" >&2
+        exit 2
+    fi
+}
+
+# Python can make a virtual environment (Debian packs that part apart).
+has_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+install_debian_packages() {
+    python=$1 wanted=
+    has strace || wanted="$wanted strace"
+    # The C compiler builds SQLite into the binary.
+    has cc || wanted="$wanted gcc libc6-dev"
+    has "$python" || wanted="$wanted python3"
+    has_venv "$python" || wanted="$wanted python3-venv"
+    [ -n "$wanted" ] || return 0
+    if ! has apt-get; then
+        echo "missing:$wanted. Install them with this system's package manager." >&2
+        exit 2
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        echo "missing:$wanted. Only root can install Debian packages." >&2
+        echo "get it:  sudo apt-get update && sudo apt-get install --yes$wanted" >&2
+        exit 2
+    fi
+    apt-get update
+    # The list of packages is meant to be split into words.
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $wanted
+}
+
+check_python_version() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "missing: Python 3.11 or newer; $1 is $("$1" --version 2>&1)." >&2
+        echo "get it:  make setup PYTHON=/path/to/python3.11" >&2
+        exit 2
+    }
+}
+
+install_environment() {
+    python=$1 venv=$2 lock=$3 stamp=$4
+    if environment_complete "$lock" "$stamp"; then
+        return 0
+    fi
+    rm -f "$stamp"
+    "$python" -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    cp "$lock" "$stamp"
+}
+
+if [ "$1" = --require ]; then
+    require "$2" "$3" "$4"
+    exit 0
+fi
+install_debian_packages "$1"
+check_python_version "$1"
+install_environment "$1" "$2" "$3" "$4"
+if ! has cargo; then
+    echo "missing: a Rust toolchain (cargo). Install Rust as its own pages tell." >&2
+    exit 2
+fi
+echo "setup: complete"
