@@ -16,10 +16,12 @@ mod login;
 mod logout;
 mod mesh;
 mod resume;
+mod serve;
 mod status;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Serve(Box<serve::Serve>),
     Login(login::Login),
     Logout(logout::Logout),
     Status(status::Status),
@@ -46,6 +48,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &mut Context<'_>) -> Result<(), Failure> {
         match self {
+            Self::Serve(verb) => verb.run(context),
             Self::Login(verb) => verb.run(context),
             Self::Logout(verb) => verb.run(context),
             Self::Status(verb) => verb.run(context),

@@ -26,8 +26,6 @@ pub const CURSOR_STEP: u64 = 2;
 /// See the module.
 #[async_trait]
 pub trait Ledger: Send + Sync + std::fmt::Debug {
-
-
     /// Admits an intent: stores it with the next cursor of its receiver.
     async fn admit(&self, intent: NewIntent, gate: Box<dyn Gate>) -> Result<Admitted, WriteError>;
 
@@ -38,8 +36,6 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         handovers: Vec<Handing>,
         at: Timestamp,
     ) -> Result<Vec<HandedOver>, WriteError>;
-
-
 
     /// Takes back handovers that were recorded but refused at the last check, before anything was
     /// sent: `delivery_attempt` goes down by one where it is above zero and the intent has not
@@ -53,7 +49,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     async fn patch(&self, patch: Patch) -> Result<Patched, WriteError>;
 
     /// Ends intents whose deadline has passed, at most `intents_max`, and answers their rows.
-    async fn time_out(&self, now: Timestamp, intents_max: usize) -> Result<Vec<Intent>, WriteError>;
+    async fn time_out(&self, now: Timestamp, intents_max: usize)
+    -> Result<Vec<Intent>, WriteError>;
 
     /// Gives the intents of a sender that have not ended and whose `delivery_attempt` is zero new
     /// cursors, in the order of their old ones, at most `intents_max` with a row id after `after`. Answers the receivers to wake and where
@@ -80,8 +77,6 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Removes what has been kept long enough: one slice of at most 10 ms. True when there is more.
     async fn retain(&self, retention: Retention) -> Result<bool, WriteError>;
-
-
 
     async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError>;
 
@@ -114,7 +109,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<(AddressId, Usage)>, StoreError>;
 
     /// Usage of one agent in the hour that began at `hour`.
-    async fn usage_of_hour(&self, address: AddressId, hour: Timestamp) -> Result<Usage, StoreError>;
+    async fn usage_of_hour(&self, address: AddressId, hour: Timestamp)
+    -> Result<Usage, StoreError>;
 
     async fn signs_of_life(&self) -> Result<SignsOfLife, StoreError>;
 

@@ -31,9 +31,15 @@ pub struct NewIntent {
 /// What became of a new intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admitted {
-    New { cursor: u64, revision: Revision, status: Status },
+    New {
+        cursor: u64,
+        revision: Revision,
+        status: Status,
+    },
     /// The idempotency key stands for this intent already.
-    Before { intent_id: IntentId },
+    Before {
+        intent_id: IntentId,
+    },
 }
 
 /// An intent as it stands.
@@ -115,9 +121,15 @@ pub struct Fact {
 /// What became of a fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    Done { intent: Intent, event: Event },
+    Done {
+        intent: Intent,
+        event: Event,
+    },
     /// The idempotency key recorded it before; the intent as it stands now and its last event.
-    Before { intent: Intent, event: Event },
+    Before {
+        intent: Intent,
+        event: Event,
+    },
     /// The intent has ended; nothing was changed.
     Ended(Intent),
     /// The step is not possible from where the intent stands; nothing was changed.

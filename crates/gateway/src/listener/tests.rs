@@ -1,0 +1,60 @@
+use super::*;
+use axum::routing::get;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+async fn serving(connections_max: usize) -> (SocketAddr, CancellationToken) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let told = |peer: axum::Extension<Peer>| async move { peer.reserved.to_string() };
+    let server = Server {
+        listener,
+        router: Router::new().route("/", get(told)),
+        connections_max,
+        operators_only: false,
+        stop: stop.clone(),
+        tasks: TaskTracker::new(),
+    };
+    server.tasks.clone().spawn(server.run());
+    (address, stop)
+}
+
+async fn ask(stream: &mut TcpStream) -> String {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; 1024];
+    let count = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..count]).into_owned()
+}
+
+#[tokio::test]
+async fn beyond_the_bound_connections_are_for_operators_only() {
+    let (address, _stop) = serving(1).await;
+    let mut first = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut first).await.ends_with("false"));
+    let mut second = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut second).await.ends_with("true"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_dawdles_is_refused_and_a_resting_connection_is_not() {
+    let (address, _stop) = serving(8).await;
+    let mut resting = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut resting).await.starts_with("HTTP/1.1 200"));
+    let mut dawdling = TcpStream::connect(address).await.unwrap();
+    dawdling.write_all(b"GET / HT").await.unwrap();
+    let mut rest = Vec::new();
+    // Time runs by itself here: it jumps to the next timer whenever everybody waits.
+    let _ = dawdling.read_to_end(&mut rest).await;
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 4"), "closed without being served");
+    assert!(ask(&mut resting).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_stopped_server_ends_its_connections() {
+    let (address, stop) = serving(8).await;
+    let mut open = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut open).await.starts_with("HTTP/1.1 200"));
+    stop.cancel();
+    let mut rest = Vec::new();
+    assert_eq!(open.read_to_end(&mut rest).await.unwrap(), 0);
+}

@@ -1,0 +1,100 @@
+//! The control log's trait, over the engine's parts.
+
+use async_trait::async_trait;
+use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::time::Timestamp;
+
+use crate::control::{
+    Answered, Append, ControlLog, Durability, IdempotencyKey, Loaded, LogEntry, LogHead, Renewal,
+    ReplicaEpoch, ReplicaProfile, ReplicaRow,
+};
+use crate::error::{AppendError, StoreError, WriteError};
+use crate::sqlite::job::{Size, job};
+use crate::sqlite::{SqliteStore, append, epochs, idempotency, load, snapshot};
+
+#[async_trait]
+impl ControlLog for SqliteStore {
+    async fn join(&self, replica: &ReplicaProfile, at: Timestamp) -> Result<Epoch, StoreError> {
+        let replica = replica.clone();
+        self.control(job(Size::of(0), move |batch| Ok(epochs::join(batch, &replica, at)?))).await
+    }
+
+    async fn load(&self) -> Result<Loaded, StoreError> {
+        self.read(load::load).await
+    }
+
+    async fn tail(&self, after: Revision) -> Result<Vec<LogEntry>, StoreError> {
+        self.read(move |connection| load::tail(connection, after)).await
+    }
+
+    async fn append(&self, append: Append) -> Result<LogHead, AppendError> {
+        self.control(job(Size::of(0), move |batch| append::append(batch, &append))).await
+    }
+
+    async fn find(&self, command: CommandId) -> Result<Option<LogEntry>, StoreError> {
+        self.read(move |connection| load::find(connection, command)).await
+    }
+
+    async fn find_answered(&self, key: &IdempotencyKey) -> Result<Option<Answered>, StoreError> {
+        let key = key.clone();
+        self.read(move |connection| Ok(idempotency::find(connection, &key)?)).await
+    }
+
+    async fn renew(&self, renewal: Renewal) -> Result<LogHead, StoreError> {
+        self.standing.renew(&renewal)
+    }
+
+    async fn replicas(&self) -> Result<Vec<ReplicaRow>, StoreError> {
+        Ok(self.standing.replicas())
+    }
+
+    async fn close(&self, epochs: &[ReplicaEpoch], at: Timestamp) -> Result<(), StoreError> {
+        let epochs = epochs.to_vec();
+        self.control(job(Size::of(0), move |batch| Ok(epochs::close(batch, epochs, at)?))).await
+    }
+
+    async fn retire(&self, epochs: &[ReplicaEpoch], at: Timestamp) -> Result<(), StoreError> {
+        let epochs = epochs.to_vec();
+        self.control(job(Size::of(0), move |batch| Ok(epochs::retire(batch, epochs, at)?))).await
+    }
+
+    async fn save_snapshot(&self, loaded: Loaded) -> Result<(), StoreError> {
+        let Loaded { state, head } = loaded;
+        let encoding = tokio::task::spawn_blocking(move || serde_json::to_vec(&state));
+        let body = match encoding.await {
+            Ok(Ok(body)) => body,
+            Ok(Err(error)) => return Err(StoreError::Unusable(format!("no snapshot: {error}"))),
+            Err(error) => return Err(StoreError::Unavailable(format!("no snapshot: {error}"))),
+        };
+        let mut parts = 0;
+        for part in body.chunks(snapshot::PART_BYTES) {
+            let (number, part) = (parts, part.to_vec());
+            parts += 1;
+            let keep = job(Size::of(part.len()), move |batch| {
+                Ok(snapshot::keep_part(batch, head.revision, number, &part)?)
+            });
+            self.bulk(keep).await.map_err(of_snapshot)?;
+        }
+        let complete = job(Size::of(0), move |batch| Ok(snapshot::complete(batch, head, parts)?));
+        self.bulk(complete).await.map_err(of_snapshot)?;
+        while self
+            .bulk(job(Size::SLICE, move |batch| Ok(snapshot::remove_parts(batch, head.revision)?)))
+            .await
+            .map_err(of_snapshot)?
+        {}
+        Ok(())
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Single
+    }
+}
+
+fn of_snapshot(error: WriteError) -> StoreError {
+    match error {
+        WriteError::Store(error) => error,
+        busy @ (WriteError::Denied(_) | WriteError::KeyReused | WriteError::Busy) => {
+            StoreError::Unavailable(busy.to_string())
+        }
+    }
+}

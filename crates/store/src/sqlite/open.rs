@@ -1,0 +1,138 @@
+//! Opening the database: its file, its settings, and whether it is one that we can use.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+use axme_core::chain::Hash;
+use axme_core::id::Revision;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::control::LogHead;
+use crate::sqlite::columns::Columns as _;
+use crate::sqlite::{OpenError, failure, schema};
+
+/// A database up to this size is checked whole when it is opened; more would take too long.
+const CHECKED_BYTES_MAX: u64 = 64 << 20;
+/// Prepared statements that a connection keeps.
+const STATEMENTS_MAX: usize = 128;
+/// How long a connection waits for another of this process.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// Opens the writer's connection for the first time, and makes the tables in a new database.
+pub(super) fn first(path: &Path) -> Result<Connection, OpenError> {
+    create_file(path)?;
+    let wrong = |error: rusqlite::Error| refused(path, &error);
+    let mut connection = writer(path).map_err(wrong)?;
+    let application: i32 = number(&connection, "application_id").map_err(wrong)?;
+    let tables: i64 = connection
+        .query_row("SELECT COUNT(*) FROM sqlite_schema", (), |row| row.get(0))
+        .map_err(wrong)?;
+    if application == 0 && tables == 0 {
+        let transaction = connection.transaction().map_err(wrong)?;
+        schema::create(&transaction).map_err(wrong)?;
+        transaction.commit().map_err(wrong)?;
+    }
+    check(path, &connection)?;
+    Ok(connection)
+}
+
+/// Opens the writer's connection to a database that exists.
+pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Read here so that a file that is no database is told apart from one that cannot use WAL.
+    number::<i32>(&connection, "schema_version")?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // Checkpoints are the writer's own work, between transactions and never inside a commit.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "cache_size", -(32 << 10))?;
+    Ok(connection)
+}
+
+/// Opens a connection that reads.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // No memory mapping: with it an I/O error would end the process.
+    connection.pragma_update(None, "cache_size", -(8 << 10))?;
+    Ok(connection)
+}
+
+/// The head of the control log.
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<LogHead> {
+    let mut get = connection.prepare_cached("SELECT revision, hash FROM control_head")?;
+    get.query_row((), |row| {
+        let (revision, hash): (Revision, Hash) = (row.revision(0)?, row.hash(1)?);
+        Ok(LogHead { revision, hash })
+    })
+}
+
+/// Moves everything from the write-ahead log into the database and empties it. False when a
+/// reader stood in the way.
+pub(super) fn truncate_log(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| {
+        row.get(0).map(|busy: i64| busy == 0)
+    })
+}
+
+fn create_file(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    // The files beside it get the same permissions.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|error| OpenError::io(path, error))
+}
+
+fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let wrong = |error: rusqlite::Error| refused(path, &error);
+    let damaged = |reason: String| OpenError::Damaged { path: path.to_path_buf(), reason };
+    let application: i32 = number(connection, "application_id").map_err(wrong)?;
+    if application != schema::APPLICATION_ID {
+        return Err(damaged("it is the database of another program".to_owned()));
+    }
+    let found: i32 = number(connection, "user_version").map_err(wrong)?;
+    if found > schema::SCHEMA_VERSION {
+        let supported = schema::SCHEMA_VERSION;
+        return Err(OpenError::SchemaNewer { path: path.to_path_buf(), found, supported });
+    }
+    let bytes = std::fs::metadata(path).map_err(|error| OpenError::io(path, error))?.len();
+    if bytes <= CHECKED_BYTES_MAX {
+        let verdict: String =
+            connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(wrong)?;
+        if verdict != "ok" {
+            return Err(damaged(verdict));
+        }
+    }
+    head(connection).map(drop).map_err(wrong)
+}
+
+fn number<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    pragma: &str,
+) -> rusqlite::Result<T> {
+    connection.pragma_query_value(None, pragma, |row| row.get(0))
+}
+
+fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let path = path.to_path_buf();
+    match failure::code(error) {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) | None => {
+            OpenError::Damaged { path, reason: error.to_string() }
+        }
+        Some(_) => OpenError::Io { path, reason: error.to_string() },
+    }
+}

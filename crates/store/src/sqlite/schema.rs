@@ -1,0 +1,222 @@
+//! The tables, and the numbers that say whose they are and how old.
+//!
+//! Ids are 16 bytes, times microseconds since the Unix epoch in UTC, JSON is text. What every
+//! reader passes over (payloads) stands last in its row.
+
+use rusqlite::{Connection, Result};
+
+/// Says that a file is a database of this program: the letters `AXME`.
+pub(super) const APPLICATION_ID: i32 = 0x4158_4d45;
+
+/// The schema that this version makes and reads.
+pub(super) const SCHEMA_VERSION: i32 = 1;
+
+/// Makes the tables in an empty database, within the caller's transaction.
+pub(super) fn create(connection: &Connection) -> Result<()> {
+    connection.execute_batch(CONTROL)?;
+    connection.execute_batch(LEDGER)?;
+    connection.execute_batch(AUDIT)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)
+}
+
+const CONTROL: &str = "
+CREATE TABLE control_head (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    revision INTEGER NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+INSERT INTO control_head VALUES (1, 0, zeroblob(32));
+
+CREATE TABLE control_log (
+    revision INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,
+    body_hash BLOB NOT NULL,
+    command_id BLOB NOT NULL UNIQUE,
+    action TEXT NOT NULL,
+    format INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    actor_key_id BLOB,
+    org_id BLOB,
+    workspace_id BLOB,
+    address_id BLOB,
+    target TEXT,
+    request_id TEXT,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX control_log_at ON control_log (at, revision);
+
+-- A snapshot is written in parts, so that a large one holds nobody up. It counts once its row
+-- here says how many parts it has.
+CREATE TABLE control_snapshot (
+    revision INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,
+    format INTEGER NOT NULL,
+    parts INTEGER NOT NULL
+) STRICT;
+CREATE TABLE control_snapshot_part (
+    revision INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (revision, part)
+) STRICT;
+
+CREATE TABLE replica_epoch (
+    replica_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    joined_at INTEGER NOT NULL,
+    closed_at INTEGER,
+    gone_at INTEGER,
+    PRIMARY KEY (replica_id, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE replica_beat (
+    replica_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    region TEXT,
+    version TEXT NOT NULL,
+    PRIMARY KEY (replica_id, epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idempotency (
+    row_id INTEGER PRIMARY KEY,
+    sender TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    key TEXT NOT NULL,
+    request BLOB NOT NULL,
+    made TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (sender, endpoint, key)
+) STRICT;
+
+CREATE TABLE kill_record (
+    kill_id BLOB PRIMARY KEY,
+    record TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+const LEDGER: &str = "
+CREATE TABLE intents (
+    row_id INTEGER PRIMARY KEY,
+    intent_id BLOB NOT NULL UNIQUE,
+    workspace_id BLOB NOT NULL,
+    sender TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    status TEXT NOT NULL,
+    cursor INTEGER NOT NULL,
+    admitted_at_revision INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    delivery_attempt INTEGER NOT NULL DEFAULT 0,
+    delivery_attempts_max INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    policy_generation INTEGER NOT NULL DEFAULT 0,
+    deadline_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    intent_type TEXT NOT NULL,
+    correlation_id TEXT NOT NULL,
+    outcome TEXT,
+    extras TEXT NOT NULL,
+    payload TEXT NOT NULL
+) STRICT;
+CREATE INDEX intents_listed ON intents (workspace_id, status, row_id);
+-- An intent is in one index of its sender and one or two of its receiver at a time. Those of what
+-- has not ended stay small, and they are the ones that admitting writes.
+CREATE INDEX intents_undelivered ON intents (workspace_id, sender, row_id)
+    WHERE ended_at IS NULL AND delivery_attempt = 0;
+CREATE INDEX intents_unfinished_sent ON intents (workspace_id, sender, row_id)
+    WHERE ended_at IS NULL AND delivery_attempt > 0;
+CREATE INDEX intents_ended_sent ON intents (workspace_id, sender, row_id)
+    WHERE ended_at IS NOT NULL;
+CREATE INDEX intents_queued ON intents (workspace_id, receiver, cursor)
+    WHERE ended_at IS NULL;
+CREATE INDEX intents_unfinished_received ON intents (workspace_id, receiver)
+    WHERE ended_at IS NULL AND delivery_attempt > 0;
+CREATE INDEX intents_ended_received ON intents (workspace_id, receiver, row_id)
+    WHERE ended_at IS NOT NULL;
+CREATE INDEX intents_deadline ON intents (deadline_at)
+    WHERE ended_at IS NULL AND deadline_at IS NOT NULL;
+
+-- From the third event on: created and submitted follow from the intent.
+CREATE TABLE intent_event (
+    intent_row_id INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    event_type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    actor TEXT,
+    details TEXT,
+    PRIMARY KEY (intent_row_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lane (
+    workspace_id BLOB NOT NULL,
+    address TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, address)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE beat_seen (
+    row_id INTEGER PRIMARY KEY,
+    address_id BLOB NOT NULL,
+    beat_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (address_id, beat_id)
+) STRICT;
+CREATE TABLE usage_hour (
+    address_id BLOB NOT NULL,
+    start INTEGER NOT NULL,
+    intents_total INTEGER NOT NULL,
+    intents_succeeded INTEGER NOT NULL,
+    intents_failed INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    latency_ms_sum REAL NOT NULL,
+    latency_count INTEGER NOT NULL,
+    PRIMARY KEY (address_id, start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE usage_day (
+    workspace_id BLOB NOT NULL,
+    address_id BLOB NOT NULL,
+    start INTEGER NOT NULL,
+    intents_total INTEGER NOT NULL,
+    intents_succeeded INTEGER NOT NULL,
+    intents_failed INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    latency_ms_sum REAL NOT NULL,
+    latency_count INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, address_id, start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE agent_seen (
+    address_id BLOB PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE key_used (
+    key_id BLOB PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+const AUDIT: &str = "
+CREATE TABLE audit_head (
+    epoch INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE TABLE audit_log (
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    body_hash BLOB NOT NULL,
+    action TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    actor TEXT,
+    actor_key_id BLOB,
+    org_id BLOB,
+    workspace_id BLOB,
+    address_id BLOB,
+    body BLOB NOT NULL,
+    PRIMARY KEY (epoch, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_log_at ON audit_log (at, epoch, seq);
+";
