@@ -57,7 +57,7 @@ impl FromStr for Hash {
         let mut bytes = [0; 32];
         for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
             let digits = text.get(at..at + 2).ok_or(BadHash)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_: std::num::ParseIntError| BadHash)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_not_hex| BadHash)?;
         }
         Ok(Self(bytes))
     }

@@ -41,11 +41,7 @@ pub struct Origin {
 /// What is asked for. New ids and secrets' digests come with the order: planning has no chance.
 #[derive(Clone, Debug)]
 pub enum Command {
-    Bootstrap {
-        organization: NewOrganization,
-        workspace: NewWorkspace,
-        owner: NewKey,
-    },
+    Bootstrap(Box<Bootstrap>),
     CreateOrganization(NewOrganization),
     UpdateOrganization {
         org: OrgId,
@@ -68,6 +64,14 @@ pub enum Command {
     },
     Kill(Kill),
     Resume(Resume),
+}
+
+/// What a first start makes.
+#[derive(Clone, Debug)]
+pub struct Bootstrap {
+    pub organization: NewOrganization,
+    pub workspace: NewWorkspace,
+    pub owner: NewKey,
 }
 
 #[derive(Clone, Debug)]

@@ -63,7 +63,7 @@ macro_rules! id {
             fn from_str(text: &str) -> Result<Self, BadId> {
                 let bad = BadId { expected: $form };
                 let digits = text.strip_prefix($prefix).ok_or(bad)?;
-                Uuid::try_parse(digits).map(Self).map_err(|_: uuid::Error| bad)
+                Uuid::try_parse(digits).map(Self).map_err(|_uuid: uuid::Error| bad)
             }
         }
 

@@ -32,9 +32,7 @@ pub enum Plan {
 pub fn plan(state: &State, order: &Order) -> Result<Plan, Refusal> {
     let authority = Authority::of(state, order)?;
     let outcome = match &order.command {
-        Command::Bootstrap { organization, workspace, owner } => {
-            tenancy::bootstrap(state, order, organization, workspace, owner)
-        }
+        Command::Bootstrap(first) => tenancy::bootstrap(state, order, first),
         Command::CreateOrganization(new) => {
             tenancy::create_organization(state, order, &authority, new)
         }

@@ -60,7 +60,7 @@ impl FromStr for Timestamp {
     type Err = BadTimestamp;
 
     fn from_str(text: &str) -> Result<Self, BadTimestamp> {
-        let parsed: jiff::Timestamp = text.parse().map_err(|_: jiff::Error| BadTimestamp)?;
+        let parsed: jiff::Timestamp = text.parse().map_err(|_jiff: jiff::Error| BadTimestamp)?;
         Ok(Self(parsed.as_microsecond()))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use axme_core::command::{Actor, Command, NewKey, NewOrganization, NewWorkspace, Order, Origin};
+use axme_core::command::{
+    Actor, Bootstrap as NewInstallation, Command, NewKey, NewOrganization, NewWorkspace, Order,
+    Origin,
+};
 use axme_core::id::{KeyId, WorkspaceId};
 use axme_core::key::KeyDigest;
 use axme_core::role::{Role, Scope};
@@ -78,7 +81,7 @@ async fn set_up(
         (Some(token), _) => (token.digest, token.hint.clone()),
         (None, preset) => preset_token(preset.as_deref().unwrap_or_default()),
     };
-    let command = Command::Bootstrap {
+    let command = Command::Bootstrap(Box::new(NewInstallation {
         organization: NewOrganization {
             org,
             slug: bootstrap.organization.as_str().into(),
@@ -100,7 +103,7 @@ async fn set_up(
             },
         },
         owner: NewKey { key: key_id, ..owner(at, workspace, (digest, hint)) },
-    };
+    }));
     control.carry_out(order(at, command), None).await?;
     Ok(Begun::New { drawn })
 }

@@ -112,8 +112,8 @@ impl Enforcer {
     }
 
     /// Calls `visit` for every agent of every workspace.
-    pub fn each_cell(&self, mut visit: impl FnMut(&Arc<Cell>)) {
-        self.cells.pin().values().for_each(|cell| visit(cell));
+    pub fn each_cell(&self, visit: impl FnMut(&Arc<Cell>)) {
+        self.cells.pin().values().for_each(visit);
     }
 
     /// The key that a caller presents, whatever has become of it.
@@ -123,8 +123,8 @@ impl Enforcer {
     }
 
     /// Calls `visit` for every key.
-    pub fn each_key(&self, mut visit: impl FnMut(&Arc<KeyCell>)) {
-        self.keys.pin().values().for_each(|key| visit(key));
+    pub fn each_key(&self, visit: impl FnMut(&Arc<KeyCell>)) {
+        self.keys.pin().values().for_each(visit);
     }
 
     /// The revision up to which this replica decides.

@@ -4,7 +4,7 @@
 //! a flood of entries, and written every few seconds to the chain of this replica's epoch.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ impl Observer {
     /// Somebody has presented a key that does not work. Addresses are counted by their prefix.
     pub fn sign_in_failed(&self, at: Timestamp, client: Option<IpAddr>) {
         let minute = minute_of(at);
-        let prefix = prefix_of(client.unwrap_or(IpAddr::from([0, 0, 0, 0])));
+        let prefix = prefix_of(client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
         self.count(Kind::SignInFailed { minute, prefix }, minute, || Observation {
             client_address: Some(prefix),
             ..observation("sign_in.failed", minute, Scope::Installation, "refused")

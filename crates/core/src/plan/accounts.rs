@@ -23,7 +23,7 @@ pub(super) fn create(
     new: &NewAccount,
 ) -> Outcome {
     let missing = Refusal::NotFound(Missing::Workspace);
-    let workspace = state.workspace(new.workspace).ok_or(missing.clone())?;
+    let workspace = state.workspace(new.workspace).ok_or_else(|| missing.clone())?;
     authority.reach(workspace.scope(), Missing::Workspace)?;
     authority.command_agents()?;
     if !is_name(&new.name) {
@@ -57,8 +57,8 @@ pub(super) fn create(
 /// Deletes an account and revokes its keys. The address stays, with its holds.
 pub(super) fn delete(state: &State, authority: &Authority<'_>, account: AccountId) -> Outcome {
     let missing = Refusal::NotFound(Missing::Account);
-    let agent = state.agent_of_account(account).ok_or(missing.clone())?;
-    let workspace = state.workspace(agent.workspace_id).ok_or(missing.clone())?;
+    let agent = state.agent_of_account(account).ok_or_else(|| missing.clone())?;
+    let workspace = state.workspace(agent.workspace_id).ok_or_else(|| missing.clone())?;
     authority.reach(workspace.scope(), Missing::Account)?;
     authority.command_agents()?;
     if agent.live_account().is_none_or(|live| live.account_id != account) {

@@ -136,7 +136,7 @@ fn check_account(state: &State, new: &NewKey) -> Result<(), Refusal> {
     match (new.role, new.account) {
         (Role::Agent, Some(account)) => {
             let missing = Refusal::NotFound(Missing::Account);
-            let agent = state.agent_of_account(account).ok_or(missing.clone())?;
+            let agent = state.agent_of_account(account).ok_or_else(|| missing.clone())?;
             let live = agent.live_account().is_some_and(|live| live.account_id == account);
             if !live || new.scope.workspace() != Some(agent.workspace_id) {
                 Err(missing)

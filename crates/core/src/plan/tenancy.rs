@@ -6,7 +6,7 @@ use super::authority::Authority;
 use super::{Draft, Outcome, keys};
 use crate::address::is_slug;
 use crate::change::Change;
-use crate::command::{NewKey, NewOrganization, NewWorkspace, Order};
+use crate::command::{Bootstrap, NewOrganization, NewWorkspace, Order};
 use crate::hold::Holds;
 use crate::id::{OrgId, WorkspaceId};
 use crate::key::Key;
@@ -22,13 +22,8 @@ const ORGANIZATIONS_MAX: usize = 10_000;
 const WORKSPACES_MAX: usize = 100_000;
 
 /// The first start: one organization, one workspace, one owner key of the whole installation.
-pub(super) fn bootstrap(
-    state: &State,
-    order: &Order,
-    organization: &NewOrganization,
-    workspace: &NewWorkspace,
-    owner: &NewKey,
-) -> Outcome {
+pub(super) fn bootstrap(state: &State, order: &Order, first: &Bootstrap) -> Outcome {
+    let Bootstrap { organization, workspace, owner } = first;
     if state.is_set_up() {
         return Err(Refusal::AlreadySetUp);
     }
