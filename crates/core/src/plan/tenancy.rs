@@ -1,6 +1,7 @@
 //! Organizations and workspaces.
 
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::authority::Authority;
 use super::{Draft, Outcome, keys};
@@ -56,7 +57,7 @@ pub(super) fn create_organization(
         return Err(taken("organization slug", &new.slug));
     }
     let organization = new_organization(new, order.at);
-    let after = json!({ "slug": new.slug, "profile": new.profile });
+    let after = json!({ "slug": new.slug, "profile": shown(&new.profile) });
     let scope = Scope::Organization { org: new.org };
     let changes = vec![Change::OrganizationPut { organization: Box::new(organization) }];
     let draft = Draft::new("organization.created", scope, &new.slug, changes);
@@ -82,8 +83,8 @@ pub(super) fn update_organization(
         Organization { profile: profile.clone(), updated_at: order.at, ..former.clone() };
     let changes = vec![Change::OrganizationPut { organization: Box::new(organization) }];
     Ok(Some(Draft {
-        before: Some(json!(former.profile)),
-        after: Some(json!(profile)),
+        before: Some(shown(&former.profile)),
+        after: Some(shown(profile)),
         ..Draft::new("organization.updated", scope, &former.slug, changes)
     }))
 }
@@ -106,7 +107,7 @@ pub(super) fn create_workspace(
     }
     let workspace = new_workspace(new, order.at);
     let scope = workspace.scope();
-    let after = json!({ "slug": new.slug, "profile": new.profile });
+    let after = json!({ "slug": new.slug, "profile": shown(&new.profile) });
     let changes = vec![Change::WorkspacePut { workspace: Box::new(workspace) }];
     let draft = Draft::new("workspace.created", scope, &new.slug, changes);
     Ok(Some(Draft { after: Some(after), ..draft }))
@@ -129,8 +130,8 @@ pub(super) fn update_workspace(
     let workspace = Workspace { profile: profile.clone(), updated_at: order.at, ..former.clone() };
     let changes = vec![Change::WorkspacePut { workspace: Box::new(workspace) }];
     Ok(Some(Draft {
-        before: Some(json!(former.profile)),
-        after: Some(json!(profile)),
+        before: Some(shown(&former.profile)),
+        after: Some(shown(profile)),
         ..Draft::new("workspace.updated", former.scope(), &former.slug, changes)
     }))
 }
@@ -155,6 +156,15 @@ fn new_workspace(new: &NewWorkspace, at: Timestamp) -> Workspace {
         updated_at: at,
         holds: Holds::default(),
     }
+}
+
+/// What the audit shows of a profile: everything but its metadata.
+fn shown(profile: &impl Serialize) -> Value {
+    let mut shown = json!(profile);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.remove("metadata");
+    }
+    shown
 }
 
 fn check_slug(field: &'static str, slug: &str) -> Result<(), Refusal> {

@@ -21,6 +21,11 @@ impl State {
         self.organization(*self.index.org_slugs.get(slug)?)
     }
 
+    /// Organizations by id, from the one after `after` on.
+    pub fn organizations_after(&self, after: Option<OrgId>) -> impl Iterator<Item = &Organization> {
+        self.organizations.range((past(after), Bound::Unbounded)).map(|(_, found)| found)
+    }
+
     pub fn organizations(&self) -> impl ExactSizeIterator<Item = &Organization> {
         self.organizations.values()
     }
@@ -34,6 +39,11 @@ impl State {
     pub fn workspace_by_slugs(&self, org: &str, workspace: &str) -> Option<&Workspace> {
         let org = *self.index.org_slugs.get(org)?;
         self.workspace(*self.index.workspace_slugs.get(&(org, workspace.into()))?)
+    }
+
+    /// Workspaces by id, from the one after `after` on.
+    pub fn workspaces_after(&self, after: Option<WorkspaceId>) -> impl Iterator<Item = &Workspace> {
+        self.workspaces.range((past(after), Bound::Unbounded)).map(|(_, found)| found)
     }
 
     pub fn workspaces(&self) -> impl ExactSizeIterator<Item = &Workspace> {
@@ -132,6 +142,11 @@ impl State {
         self.key(*self.index.digests.get(digest)?)
     }
 
+    /// Keys by id, from the one after `after` on.
+    pub fn keys_after(&self, after: Option<KeyId>) -> impl Iterator<Item = &Key> {
+        self.keys.range((past(after), Bound::Unbounded)).map(|(_, found)| found)
+    }
+
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &Key> {
         self.keys.values()
     }
@@ -153,4 +168,9 @@ impl State {
         };
         self.keys.values().filter(lasting).count()
     }
+}
+
+/// Where a page begins that goes on after `after`.
+fn past<T>(after: Option<T>) -> Bound<T> {
+    after.map_or(Bound::Unbounded, Bound::Excluded)
 }
