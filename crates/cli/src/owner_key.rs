@@ -25,7 +25,8 @@ pub(crate) fn hand_out(app: &App, output: &mut Output<'_>) -> Result<(), Failure
     output.line(format_args!("Your owner key is in {}", path.display()))
 }
 
-fn write_secret(path: &Path, secret: &str) -> std::io::Result<()> {
+/// Writes a secret into a file that only its owner reads.
+pub(crate) fn write_secret(path: &Path, secret: &str) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

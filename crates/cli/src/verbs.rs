@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 mod agents;
 mod audit;
+mod demo;
 mod intents;
 mod keys;
 mod keys_offline;
@@ -22,6 +23,7 @@ mod status;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(Box<serve::Serve>),
+    Demo(demo::Demo),
     Login(login::Login),
     Logout(logout::Logout),
     Status(status::Status),
@@ -49,6 +51,7 @@ impl Command {
     pub(crate) fn run(self, context: &mut Context<'_>) -> Result<(), Failure> {
         match self {
             Self::Serve(verb) => verb.run(context),
+            Self::Demo(verb) => verb.run(context),
             Self::Login(verb) => verb.run(context),
             Self::Logout(verb) => verb.run(context),
             Self::Status(verb) => verb.run(context),

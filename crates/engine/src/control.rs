@@ -221,13 +221,13 @@ impl Control {
             }
             if logged.revision == applied.next() {
                 self.apply(logged);
-                return Ok(());
+                return self.report().await.map(|_head| ());
             }
         }
         loop {
             let entries = self.log.tail(self.read(State::revision)).await?;
             if entries.is_empty() {
-                return Ok(());
+                return self.report().await.map(|_head| ());
             }
             entries.iter().for_each(|entry| self.apply(entry));
         }

@@ -9,6 +9,7 @@ mod orders;
 mod permit;
 mod project;
 mod requests;
+mod scan;
 mod streams;
 
 use std::sync::Arc;

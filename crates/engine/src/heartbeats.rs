@@ -4,14 +4,12 @@
 //! metrics is answered after they are durable, and counted once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axme_core::decide::Action;
 use axme_core::health::{Health, HealthThresholds};
-use axme_core::id::AddressId;
-use axme_core::time::Timestamp;
-use axme_store::Ledger;
 use axme_store::ledger::{MetricsAdded, NewMetrics, SignsOfLife, Usage};
+use axme_store::{Ledger, WriteError};
 
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -19,9 +17,6 @@ use crate::control::Control;
 use crate::enforcer::{Cell, Enforcer};
 use crate::intents::{Denied, IntentError};
 use crate::observer::Observer;
-
-/// Agents that a scan looks at before it lets others have the processor.
-const SCAN_CHUNK: usize = 4_096;
 
 /// See the module. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,14 +27,6 @@ pub struct Heartbeats {
     observer: Arc<Observer>,
     clock: Clock,
     thresholds: HealthThresholds,
-    saved: Arc<Mutex<Saved>>,
-}
-
-/// Up to when signs of life have been written.
-#[derive(Debug, Default)]
-struct Saved {
-    agents: HashMap<AddressId, Timestamp>,
-    keys: HashMap<axme_core::id::KeyId, Timestamp>,
 }
 
 impl Heartbeats {
@@ -52,7 +39,7 @@ impl Heartbeats {
         clock: Clock,
     ) -> Self {
         let thresholds = HealthThresholds::default();
-        Self { control, enforcer, ledger, observer, clock, thresholds, saved: Arc::default() }
+        Self { control, enforcer, ledger, observer, clock, thresholds }
     }
 
     /// Takes a beat of the caller's agent. A stopped agent's beats are taken too: how it is told.
@@ -91,71 +78,57 @@ impl Heartbeats {
         self.enforcer.each_cell(|cell| {
             if let Some(seen) = cell.address_id().and_then(|id| agents.get(&id)) {
                 cell.touch(*seen);
+                cell.mark_saved(*seen);
             }
         });
         self.enforcer.each_key(|key| {
             if let Some(used) = keys.get(&key.key_id) {
                 key.touch(*used);
+                key.mark_saved(*used);
             }
         });
-        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Saved { agents, keys };
         Ok(())
     }
 
     /// Writes the signs of life that came since the last time.
-    pub async fn save(&self) -> Result<(), axme_store::WriteError> {
-        let mut signs = SignsOfLife::default();
-        {
-            let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-            self.enforcer.each_cell(|cell| {
-                if let (Some(id), Some(seen)) = (cell.address_id(), cell.last_seen())
-                    && saved.agents.get(&id) != Some(&seen)
-                {
-                    signs.agents.push((id, seen));
-                }
-            });
-            self.enforcer.each_key(|key| {
-                if let Some(used) = key.last_used()
-                    && saved.keys.get(&key.key_id) != Some(&used)
-                {
-                    signs.keys.push((key.key_id, used));
-                }
-            });
-        }
-        if signs == SignsOfLife::default() {
+    pub async fn save(&self) -> Result<(), WriteError> {
+        let (cells, keys) = self.scan(Enforcer::unsaved).await;
+        if cells.is_empty() && keys.is_empty() {
             return Ok(());
         }
-        self.ledger.save_signs_of_life(signs.clone()).await?;
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        saved.agents.extend(signs.agents);
-        saved.keys.extend(signs.keys);
+        let of_cell = |(cell, seen): &(Arc<Cell>, _)| cell.address_id().map(|id| (id, *seen));
+        let signs = SignsOfLife {
+            agents: cells.iter().filter_map(of_cell).collect(),
+            keys: keys.iter().map(|(key, used)| (key.key_id, *used)).collect(),
+        };
+        self.ledger.save_signs_of_life(signs).await?;
+        cells.iter().for_each(|(cell, seen)| cell.mark_saved(*seen));
+        keys.iter().for_each(|(key, used)| key.mark_saved(*used));
         Ok(())
     }
 
     /// Notes whose health has changed since the last look.
     pub async fn look_for_changes(&self) {
-        let mut cells = Vec::new();
-        self.enforcer.each_cell(|cell| {
-            if cell.is_live() {
-                cells.push(Arc::clone(cell));
-            }
-        });
         let now = self.clock.wall();
-        for chunk in cells.chunks(SCAN_CHUNK) {
-            for cell in chunk {
-                let health = self.health(cell);
-                if let (Some(before), Some(id)) = (cell.swap_health(health), cell.address_id())
-                    && before != health
-                {
-                    let scope = self.control.read(|state| {
-                        state.workspace(cell.workspace_id).map(|found| found.scope())
-                    });
-                    if let Some(scope) = scope {
-                        self.observer.health_changed(now, (cell, id), scope, (before, health));
-                    }
-                }
+        let thresholds = self.thresholds;
+        let changed = self.scan(move |enforcer| enforcer.changed_health(now, thresholds)).await;
+        for (cell, before, health) in changed {
+            let scope = self.control.read(|state| {
+                state.workspace(cell.workspace_id).map(|workspace| workspace.scope())
+            });
+            if let (Some(scope), Some(id)) = (scope, cell.address_id()) {
+                self.observer.health_changed(now, (&cell, id), scope, (before, health));
             }
-            tokio::task::yield_now().await;
         }
+    }
+
+    /// Looks at every agent, which takes a while when there are a million: not on a thread that
+    /// serves requests.
+    async fn scan<T: Default + Send + 'static>(
+        &self,
+        look: impl FnOnce(&Enforcer) -> T + Send + 'static,
+    ) -> T {
+        let enforcer = Arc::clone(&self.enforcer);
+        tokio::task::spawn_blocking(move || look(&enforcer)).await.unwrap_or_default()
     }
 }

@@ -118,7 +118,10 @@ impl App {
         if ended.is_err() {
             tracing::warn!(left = self.connections.len(), "connections are cut: the time is over");
         }
-        self.engine().stop().await;
+        let stopped = tokio::time::timeout(self.config.shutdown, self.engine().stop()).await;
+        if stopped.is_err() {
+            tracing::warn!("the store was slow to take what was left");
+        }
         tracing::info!("stopped");
     }
 }

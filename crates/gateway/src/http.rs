@@ -22,6 +22,7 @@ mod mesh;
 mod peer;
 mod places;
 mod router;
+mod sse;
 mod tenancy;
 
 use std::sync::Arc;

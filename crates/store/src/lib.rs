@@ -7,8 +7,10 @@
 //!
 //! An engine implements both over one database, and passes [`conformance`].
 
+pub mod conformance;
 pub mod control;
 pub mod error;
+pub mod faults;
 pub mod gate;
 pub mod ledger;
 pub mod sqlite;

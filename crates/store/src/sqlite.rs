@@ -207,7 +207,9 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.queue.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
+        // A gate that holds the last handle would have the writer wait for itself.
+        let other = thread.filter(|thread| thread.thread().id() != std::thread::current().id());
+        if other.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the writer of the store ended in a panic");
         }
     }

@@ -111,9 +111,10 @@ impl Control {
             if waiting.is_empty() {
                 return receipts;
             }
-            if self.clock.mono() >= acknowledged_at.plus(self.lease) {
-                self.fence(waiting, ordered_at, &mut receipts).await;
-                return receipts;
+            // This replica is never silent to itself: it knows when it has enforced.
+            let silent: Vec<_> = waiting.into_iter().filter(|row| row.replica != self.me).collect();
+            if !silent.is_empty() && self.clock.mono() >= acknowledged_at.plus(self.lease) {
+                self.fence(silent, ordered_at, &mut receipts).await;
             }
             tokio::time::sleep(POLL).await;
         }

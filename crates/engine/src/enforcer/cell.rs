@@ -26,6 +26,7 @@ pub struct Cell {
     pub(super) word: Word,
     pub(super) requests: AtomicU32,
     last_seen: AtomicI64,
+    saved_seen: AtomicI64,
     last_health: AtomicU8,
     admitted: AtomicU64,
     unknown: AtomicU64,
@@ -51,6 +52,7 @@ impl Cell {
             word: Word::new(run_state),
             requests: AtomicU32::new(0),
             last_seen: AtomicI64::new(NEVER),
+            saved_seen: AtomicI64::new(NEVER),
             last_health: AtomicU8::new(u8::MAX),
             admitted: AtomicU64::new(0),
             unknown: AtomicU64::new(0),
@@ -93,8 +95,18 @@ impl Cell {
 
     #[must_use]
     pub fn last_seen(&self) -> Option<Timestamp> {
-        let micros = self.last_seen.load(Ordering::Relaxed);
-        (micros != NEVER).then(|| Timestamp::from_micros(micros))
+        moment(&self.last_seen)
+    }
+
+    /// The last sign of life, if it is not written yet.
+    #[must_use]
+    pub fn unsaved(&self) -> Option<Timestamp> {
+        moment(&self.last_seen).filter(|seen| moment(&self.saved_seen) != Some(*seen))
+    }
+
+    /// Notes up to when signs of life are written.
+    pub fn mark_saved(&self, seen: Timestamp) {
+        self.saved_seen.store(seen.as_micros(), Ordering::Relaxed);
     }
 
     /// Remembers a health and answers the one before, once there is one.
@@ -142,6 +154,7 @@ pub struct KeyCell {
     expires_at: Option<Timestamp>,
     revoked: AtomicBool,
     last_used: AtomicI64,
+    saved_used: AtomicI64,
 }
 
 impl KeyCell {
@@ -156,6 +169,7 @@ impl KeyCell {
             expires_at: key.expires_at,
             revoked: AtomicBool::new(key.revoked_at.is_some()),
             last_used: AtomicI64::new(NEVER),
+            saved_used: AtomicI64::new(NEVER),
         }
     }
 
@@ -185,7 +199,22 @@ impl KeyCell {
 
     #[must_use]
     pub fn last_used(&self) -> Option<Timestamp> {
-        let micros = self.last_used.load(Ordering::Relaxed);
-        (micros != NEVER).then(|| Timestamp::from_micros(micros))
+        moment(&self.last_used)
     }
+
+    /// The last use, if it is not written yet.
+    #[must_use]
+    pub fn unsaved(&self) -> Option<Timestamp> {
+        moment(&self.last_used).filter(|used| moment(&self.saved_used) != Some(*used))
+    }
+
+    /// Notes up to when uses are written.
+    pub fn mark_saved(&self, used: Timestamp) {
+        self.saved_used.store(used.as_micros(), Ordering::Relaxed);
+    }
+}
+
+fn moment(micros: &AtomicI64) -> Option<Timestamp> {
+    let micros = micros.load(Ordering::Relaxed);
+    (micros != NEVER).then(|| Timestamp::from_micros(micros))
 }

@@ -148,6 +148,12 @@ impl Intents {
         sender: &Arc<Cell>,
         to: &str,
     ) -> Result<Arc<Cell>, IntentError> {
+        // The usual case needs nothing but the two addresses.
+        if let Ok(address) = Address::parse(to)
+            && address.slugs() == sender.address.slugs()
+        {
+            return self.agent(caller, "to_agent", sender.workspace_id, &address);
+        }
         let (workspace, address) = self.parse(caller, "to_agent", to).map_err(|error| {
             // Another organization answers the same whether the address exists there or not.
             if self.is_of_other_organization(sender, to) {

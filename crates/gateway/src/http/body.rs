@@ -42,7 +42,7 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     }
 }
 
-async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, ApiError> {
+pub(super) async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, ApiError> {
     let too_large = || {
         let message = format!("the body is larger than {bytes_max} bytes");
         ApiError::new(ErrorCode::PayloadTooLarge, message).detail("limit_bytes", bytes_max as u64)

@@ -1,9 +1,164 @@
-//! TODO
+//! Keys of people and agents: made, listed, looked at by their holders, revoked.
 
+mod new;
+mod own;
+mod shown;
+
+use axme_api::JsonObject;
+use axme_api::error::{ErrorBody, ErrorCode};
+use axme_api::keys::{CreateKeyRequest, KeyAnswer, KeysAnswer, KeysQuery};
+use axme_core::change::Change;
+use axme_core::command::Command;
+use axme_core::id::KeyId;
+use axme_engine::Caller;
+use axme_engine::chance::Chance;
+use axme_engine::control::Carried;
+use axum::Json;
+use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Api;
+use super::answers::list_limit;
+use super::auth::Authenticated;
+use super::body::{Body, Params, PathParams, not_found};
+use super::error::ApiError;
+use super::idempotency::Idempotency;
+use super::tenancy::{Page, cursor};
+
+pub(super) use new::expiry;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
+        .routes(routes!(create_key, list_keys))
+        .routes(routes!(own::get_own_key))
+        .routes(routes!(revoke_key))
+}
+
+/// Makes a key. It is shown in this answer only: a repetition with the same `Idempotency-Key`
+/// answers the key without it.
+#[utoipa::path(
+    post,
+    path = "/v1/keys",
+    tag = "keys",
+    request_body = CreateKeyRequest,
+    responses(
+        (status = 200, description = "It is made", body = KeyAnswer),
+        (
+            status = 403,
+            description = "forbidden: a role above the asking key's own, or out of its scope",
+            body = ErrorBody,
+        ),
+        (
+            status = 404,
+            description = "organization_not_found, workspace_not_found, agent_not_found",
+            body = ErrorBody,
+        ),
+        (status = 409, description = "idempotency_key_reused", body = ErrorBody),
+        (status = 422, description = "schema_invalid, invalid_agent_address", body = ErrorBody),
+    )
+)]
+async fn create_key(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    idempotency: Idempotency,
+    body: Body<CreateKeyRequest>,
+) -> Result<Json<KeyAnswer>, ApiError> {
+    let engine = api.engine();
+    let at = engine.clock.wall();
+    let (new, token) = new::read(&api, &caller, &body.value, at)?;
+    let drawn = new.key;
+    let order = caller.order(Chance.command(at), at, Command::CreateKey(new));
+    let carried = engine.control.carry_out(order, idempotency.of(&caller, &body.sent)).await?;
+    let made = made(&carried).unwrap_or(drawn);
+    let mut key = show(&api, &caller, made, &made.to_string())?;
+    // Only the first answer has the token: nothing that could show it again is kept.
+    key.token = (made == drawn).then_some(token.token);
+    Ok(Json(KeyAnswer { ok: true, key }))
+}
+
+/// Lists the keys within the asking key's scope, revoked ones among them, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/keys",
+    tag = "keys",
+    params(KeysQuery),
+    responses(
+        (status = 200, description = "A page of them", body = KeysAnswer),
+        (status = 403, description = "forbidden: an agent's key", body = ErrorBody),
+        (status = 422, description = "schema_invalid", body = ErrorBody),
+    )
+)]
+async fn list_keys(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Params(query): Params<KeysQuery>,
+) -> Result<Json<KeysAnswer>, ApiError> {
+    let limit = list_limit(query.limit)?;
+    let after: Option<KeyId> = cursor(query.cursor.as_deref())?;
+    let Page { rows, next_cursor } = api.engine().control.read(|state| {
+        let covered = state.keys().filter(|key| {
+            after.is_none_or(|after| key.key_id > after) && caller.key.scope.covers(key.scope)
+        });
+        let shown = covered.map(|key| shown::key(api.engine(), state, key));
+        Page::take(shown, limit, |last| last.key_id.clone())
+    });
+    Ok(Json(KeysAnswer { ok: true, keys: rows, next_cursor }))
+}
+
+/// Revokes a key: it is refused from now on, and its open streams end. Revoking it again changes
+/// nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/keys/{key_id}/revoke",
+    tag = "keys",
+    params(("key_id" = String, Path, description = "`sak_…`")),
+    responses(
+        (status = 200, description = "It is revoked", body = KeyAnswer),
+        (status = 403, description = "forbidden: a key above the asking key's role", body = ErrorBody),
+        (status = 404, description = "key_not_found", body = ErrorBody),
+        (
+            status = 409,
+            description = "last_owner_key: make another first; or idempotency_key_reused",
+            body = ErrorBody,
+        ),
+    )
+)]
+async fn revoke_key(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    path: PathParams,
+    idempotency: Idempotency,
+    body: Body<JsonObject>,
+) -> Result<Json<KeyAnswer>, ApiError> {
+    let engine = api.engine();
+    let named = path.text("key_id");
+    let key: KeyId = path.id("key_id", ErrorCode::KeyNotFound)?;
+    show(&api, &caller, key, named)?;
+    let at = engine.clock.wall();
+    let order = caller.order(Chance.command(at), at, Command::RevokeKey { key });
+    engine.control.carry_out(order, idempotency.of(&caller, &body.sent)).await?;
+    Ok(Json(KeyAnswer { ok: true, key: show(&api, &caller, key, named)? }))
+}
+
+/// A key as the wire shows it, if the caller's scope covers it.
+fn show(
+    api: &Api,
+    caller: &Caller,
+    key: KeyId,
+    named: &str,
+) -> Result<axme_api::keys::Key, ApiError> {
+    api.engine().control.read(|state| {
+        let found = state.key(key).filter(|found| caller.key.scope.covers(found.scope));
+        let found = found.ok_or_else(|| not_found(ErrorCode::KeyNotFound, named))?;
+        Ok(shown::key(api.engine(), state, found))
+    })
+}
+
+/// The key that an order has made, now or when it was first sent.
+pub(super) fn made(carried: &Carried) -> Option<KeyId> {
+    let Carried::Entry { entry, .. } = carried else { return None };
+    entry.entry.changes.iter().find_map(|change| {
+        if let Change::KeyPut { key } = change { Some(key.key_id) } else { None }
+    })
 }

@@ -31,10 +31,17 @@ struct Table {
     /// The rank of the chain, as an expression.
     rank: &'static str,
     position: &'static str,
+    order: &'static str,
 }
 
-const CONTROL: Table = Table { name: "control_log", rank: "0", position: "revision" };
-const EPOCHS: Table = Table { name: "audit_log", rank: "epoch", position: "seq" };
+const CONTROL: Table =
+    Table { name: "control_log", rank: "0", position: "revision", order: "at DESC, revision DESC" };
+const EPOCHS: Table = Table {
+    name: "audit_log",
+    rank: "epoch",
+    position: "seq",
+    order: "at DESC, epoch DESC, seq DESC",
+};
 
 /// Where a chain stands among the rows of one moment.
 const fn rank(chain: ChainId) -> u64 {
@@ -49,14 +56,14 @@ const fn chain(rank: u64) -> ChainId {
 }
 
 fn page(connection: &Connection, table: &Table, query: &AuditQuery) -> Result<Vec<AuditRow>> {
-    let Table { name, rank, position } = table;
+    let Table { name, rank, position, order } = table;
     let mut conditions = Conditions::default();
     conditions.add_all(table, query);
     let Conditions { text, mut values } = conditions;
     values.push(Value::Integer(limit(query.rows_max.min(LIST_ROWS_MAX))));
     let sql = format!(
         "SELECT {rank}, {position}, hash, at, body FROM {name} WHERE TRUE{text} \
-         ORDER BY at DESC, {rank} DESC, {position} DESC LIMIT ?"
+         ORDER BY {order} LIMIT ?"
     );
     let mut get = connection.prepare_cached(&sql)?;
     let rows = get.query_map(params_from_iter(values), audit_row)?;

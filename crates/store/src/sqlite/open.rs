@@ -45,7 +45,11 @@ pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Read here so that a file that is no database is told apart from one that cannot use WAL.
     number::<i32>(&connection, "schema_version")?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(no_write_ahead_log(&mode));
+    }
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "temp_store", "memory")?;
@@ -118,6 +122,13 @@ fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
         }
     }
     head(connection).map(drop).map_err(wrong)
+}
+
+/// Without one a reader would hold up the writer.
+fn no_write_ahead_log(mode: &str) -> rusqlite::Error {
+    let told = format!("no write-ahead log on this file system, only journal mode {mode}");
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+    rusqlite::Error::SqliteFailure(code, Some(told))
 }
 
 fn number<T: rusqlite::types::FromSql>(

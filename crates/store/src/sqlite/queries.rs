@@ -28,12 +28,15 @@ pub(super) fn queue(connection: &Connection, query: &QueueQuery) -> Result<Vec<I
         text(query.receiver.as_str()),
         Value::Integer(int(query.since)),
     ];
-    let mut sql =
-        String::from(select_intents!("WHERE workspace_id = ?1 AND receiver = ?2 AND cursor > ?3"));
     // What has ended is found only when it is asked for: no index holds it in this order.
-    if !query.statuses.iter().any(|status| status.is_terminal()) {
-        sql.push_str(" AND ended_at IS NULL");
-    }
+    let mut sql = String::from(if query.statuses.iter().any(|status| status.is_terminal()) {
+        select_intents!("WHERE workspace_id = ? AND receiver = ? AND cursor > ?")
+    } else {
+        select_intents!(
+            "INDEXED BY intents_queued
+             WHERE workspace_id = ? AND receiver = ? AND cursor > ? AND ended_at IS NULL"
+        )
+    });
     add_statuses(&mut sql, &mut values, &query.statuses);
     sql.push_str(" ORDER BY cursor LIMIT ?");
     values.push(Value::Integer(limit(query.rows_max.min(LIST_ROWS_MAX))));

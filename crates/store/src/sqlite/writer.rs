@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use crate::error::StoreError;
 use crate::gate::Pass;
+use crate::sqlite::checkpoint::Checkpoints;
 use crate::sqlite::job::Job;
 use crate::sqlite::lock::Lock;
 use crate::sqlite::pace::Stopwatch;
@@ -20,7 +21,7 @@ use crate::sqlite::queue::{Next, Queue};
 use crate::sqlite::readers::{self, Readers};
 use crate::sqlite::standing::Standing;
 use crate::sqlite::transaction::{self, Ended, Lane};
-use crate::sqlite::{checkpoint, failure, open};
+use crate::sqlite::{failure, open};
 
 /// How often opening is tried again after it failed.
 const REOPEN_EVERY: Duration = Duration::from_millis(250);
@@ -36,7 +37,7 @@ pub(super) struct Writer {
     /// The items of commits whose outcome is not known. They stay in flight until the database
     /// was reopened in a way that settles it.
     unsettled: Option<Vec<Pass>>,
-    checkpoints: checkpoint::Pacer,
+    checkpoints: Checkpoints,
     _lock: Arc<Lock>,
 }
 
@@ -55,7 +56,7 @@ impl Writer {
             connection: Some(connection),
             last_attempt: Stopwatch::start(),
             unsettled: None,
-            checkpoints: checkpoint::Pacer::default(),
+            checkpoints: Checkpoints::default(),
             _lock: lock,
         }
     }
@@ -74,7 +75,7 @@ impl Writer {
         if let Some(connection) = &self.connection
             && let Err(error) = open::truncate_log(connection)
         {
-            tracing::warn!(%error, "the write-ahead log was left for the next start");
+            tracing::warn!(%error, "the write-ahead log is left for the next start");
         }
     }
 
@@ -174,8 +175,8 @@ impl Writer {
         }
     }
 
-    fn drop_unless(&mut self, checkpointed: rusqlite::Result<()>) {
-        if let Err(error) = checkpointed {
+    fn drop_unless(&mut self, checked: rusqlite::Result<()>) {
+        if let Err(error) = checked {
             tracing::error!(%error, "a checkpoint failed; reopening the store");
             self.connection = None;
         }

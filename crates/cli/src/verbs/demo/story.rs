@@ -1,0 +1,215 @@
+//! What happens, seen from the front: looks at everybody, gives the orders, knows the end.
+
+use super::campaign::Campaign;
+use super::ending::Ending;
+use super::mailer::Mailer;
+use super::operator::Operator;
+use super::screen::{Key, Progress, Screen};
+use super::spool::Spool;
+use super::stop::{Standstill, Stop};
+use crate::failure::Failure;
+use crate::wording::{hold_sentence, kill_sentence, resume_sentence};
+use axme_api::mesh::MeshAgent;
+use axme_core::time::Mono;
+use axme_engine::clock::Clock;
+use std::thread::sleep;
+use std::time::Duration;
+
+const TICK: Duration = Duration::from_millis(20);
+/// How often the gateway is asked how the campaign is.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// What is not in the spool so long after everything was sent does not come any more.
+const LULL_MAX: Duration = Duration::from_secs(30);
+/// The part of the e-mails after which `--auto` kills: an eighth.
+const KILL_AFTER_PART: u64 = 8;
+const ACTIVE: &str = "active";
+
+pub(super) struct Story<'a, 'o> {
+    operator: &'a Operator,
+    campaign: &'a Campaign,
+    mailer: &'a Mailer<'a>,
+    spool: &'a Spool,
+    ending: &'a Ending,
+    screen: Screen<'a, 'o>,
+    clock: Clock,
+    emails_total: u64,
+    /// What `--auto` does next.
+    plan: Plan,
+    stop: Option<Stop>,
+    run_state: String,
+    looked_at: Option<Mono>,
+    /// Lines of the spool at the last look, and when they became so many.
+    quiet: (u64, Mono),
+}
+
+/// How the story ended.
+pub(super) enum Outcome {
+    /// Everything was sent.
+    Told(Option<Stop>),
+    EndedEarly,
+}
+
+enum Plan {
+    Kill,
+    Measure,
+    Resume { began: Mono, still: Standstill },
+    Nothing,
+}
+
+impl<'a, 'o> Story<'a, 'o> {
+    pub(super) fn new(
+        operator: &'a Operator,
+        (campaign, mailer, spool): (&'a Campaign, &'a Mailer<'a>, &'a Spool),
+        ending: &'a Ending,
+        screen: Screen<'a, 'o>,
+        auto: bool,
+    ) -> Self {
+        let clock = Clock::system();
+        Self {
+            operator,
+            campaign,
+            mailer,
+            spool,
+            ending,
+            screen,
+            emails_total: campaign.emails_total(),
+            plan: if auto { Plan::Kill } else { Plan::Nothing },
+            stop: None,
+            run_state: ACTIVE.to_owned(),
+            looked_at: None,
+            quiet: (0, clock.mono()),
+            clock,
+        }
+    }
+
+    /// Follows the campaign until everything has gone out, or somebody ends it.
+    pub(super) fn follow(&mut self) -> Result<Outcome, Failure> {
+        loop {
+            if let Some(fault) = self.ending.take_fault() {
+                return Err(fault);
+            }
+            match self.screen.key()? {
+                Some(Key::Kill) => self.kill()?,
+                Some(Key::Resume) => self.resume()?,
+                Some(Key::Quit) => self.ending.ask(),
+                None => {}
+            }
+            if self.ending.is_asked() {
+                return Ok(Outcome::EndedEarly);
+            }
+            self.look()?;
+            self.carry_on()?;
+            self.draw()?;
+            if self.is_over() {
+                return Ok(Outcome::Told(self.stop.take()));
+            }
+            sleep(TICK);
+        }
+    }
+
+    fn look(&mut self) -> Result<(), Failure> {
+        let now = self.clock.mono();
+        if self.looked_at.is_some_and(|looked| now.since(looked) < LOOK_EVERY) {
+            return Ok(());
+        }
+        self.looked_at = Some(now);
+        let agent = self.operator.look()?;
+        let spooled = self.spool.lines();
+        if self.quiet.0 != spooled || agent.run_state != ACTIVE {
+            self.quiet = (spooled, now);
+        }
+        match (&mut self.stop, agent.run_state == ACTIVE) {
+            (Some(stop), true) if !stop.is_over() => stop.end(),
+            (Some(stop), false) if !stop.is_over() => {
+                stop.look(spooled, self.mailer.is_idle(), now);
+            }
+            (None, false) => self.note_stop(&agent, spooled)?,
+            (Some(_), _) | (None, true) => {}
+        }
+        self.run_state = agent.run_state;
+        Ok(())
+    }
+
+    /// Somebody else has stopped the campaign.
+    fn note_stop(&mut self, agent: &MeshAgent, spooled: u64) -> Result<(), Failure> {
+        let Some(kill) = &agent.kill else { return Ok(()) };
+        let took_ms = self.operator.kill_took_ms(&kill.kill_id)?;
+        self.stop = Some(Stop::new(took_ms, spooled, self.clock.mono()));
+        self.screen.say(&hold_sentence(&agent.address, kill))
+    }
+
+    fn kill(&mut self) -> Result<(), Failure> {
+        let (answer, took_ms) = self.operator.kill("demo")?;
+        let spooled = self.spool.lines();
+        self.stop.get_or_insert_with(|| Stop::new(took_ms, spooled, self.clock.mono()));
+        self.screen.say(&kill_sentence(&answer.kill))
+    }
+
+    fn resume(&mut self) -> Result<(), Failure> {
+        let agent = self.operator.look()?;
+        let spooled = self.spool.lines();
+        if let Some(stop) = self.stop.as_mut().filter(|stop| !stop.is_over()) {
+            stop.look(spooled, self.mailer.is_idle(), self.clock.mono());
+            stop.end();
+        }
+        let answer = self.operator.resume(agent.revision)?;
+        self.screen.say(&resume_sentence(&answer))
+    }
+
+    /// Does what `--auto` does next, when it is time.
+    fn carry_on(&mut self) -> Result<(), Failure> {
+        let now = self.clock.mono();
+        let stop = self.stop.as_ref();
+        self.plan = match self.plan {
+            Plan::Kill if stop.is_some() => Plan::Measure,
+            Plan::Kill if self.spool.lines() < self.emails_total / KILL_AFTER_PART => return Ok(()),
+            Plan::Kill => {
+                self.kill()?;
+                Plan::Measure
+            }
+            // A person was faster.
+            Plan::Measure | Plan::Resume { .. } if stop.is_none_or(Stop::is_over) => Plan::Nothing,
+            Plan::Measure if stop.is_some_and(|stop| stop.is_settled(now)) => {
+                Plan::Resume { began: now, still: self.standstill()? }
+            }
+            Plan::Resume { began, still } if Stop::is_proven(began, now) => {
+                self.prove(still)?;
+                self.resume()?;
+                Plan::Nothing
+            }
+            Plan::Measure | Plan::Resume { .. } | Plan::Nothing => return Ok(()),
+        };
+        Ok(())
+    }
+
+    fn standstill(&self) -> Result<Standstill, Failure> {
+        let spooled = u64::try_from(self.spool.numbers()?.len()).unwrap_or(u64::MAX);
+        Ok(Standstill { spooled, admitted: self.operator.look()?.counts.admitted })
+    }
+
+    fn prove(&self, still: Standstill) -> Result<(), Failure> {
+        let now = self.standstill()?;
+        if now == still {
+            return Ok(());
+        }
+        let what = format!("work went on after the kill: {still}, later {now}");
+        Err(Failure::Failed { what, next: String::new() })
+    }
+
+    fn draw(&mut self) -> Result<(), Failure> {
+        let progress = Progress {
+            sent: self.campaign.sent(),
+            spooled: self.spool.lines(),
+            denied: self.campaign.denied(),
+            run_state: self.run_state.clone(),
+        };
+        self.screen.draw(&progress)
+    }
+
+    fn is_over(&self) -> bool {
+        let spooled = self.spool.lines();
+        let lull = self.clock.mono().since(self.quiet.1) >= LULL_MAX;
+        let all = spooled >= self.emails_total && self.mailer.is_idle();
+        matches!(self.plan, Plan::Nothing) && self.campaign.is_over() && (all || lull)
+    }
+}

@@ -1,0 +1,130 @@
+//! Stopping an agent.
+
+use axme_api::error::{ErrorBody, ErrorCode};
+use axme_api::mesh::{KillAnswer, KillRequest};
+use axme_core::command::{Command, Kill, Target};
+use axme_core::hold::Mode;
+use axme_core::id::{AddressId, KillId};
+use axme_engine::Caller;
+use axme_engine::chance::Chance;
+use axme_engine::control::{ControlError, KillOutcome};
+use axum::Json;
+use axum::extract::State;
+
+use super::record;
+use crate::http::Api;
+use crate::http::answers::parse_reference;
+use crate::http::auth::Authenticated;
+use crate::http::body::{Body, PathParams};
+use crate::http::error::ApiError;
+use crate::http::idempotency::Idempotency;
+
+/// Stop an agent: all its instances, on every replica
+///
+/// Answers once every replica enforces it. Killing a killed agent is a new kill with a receipt of
+/// its own. With lenient addressing an address can be killed that nobody has registered.
+#[utoipa::path(
+    post,
+    path = "/v1/mesh/agents/{agent}/kill",
+    tag = "mesh",
+    params(
+        ("agent" = String, Path, description = "Id, address or name of the agent"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first"),
+    ),
+    request_body = Option<KillRequest>,
+    responses(
+        (status = 200, body = KillAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 403, description = "forbidden", body = ErrorBody),
+        (status = 404, description = "agent_not_found", body = ErrorBody),
+        (status = 409, description = "idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
+        (status = 422, description = "schema_invalid, mode_unsupported, invalid_agent_address", body = ErrorBody),
+        (status = 503, description = "kill_unconfirmed, gateway_busy, store_unavailable", body = ErrorBody),
+    )
+)]
+pub(super) async fn kill_agent(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    path: PathParams,
+    idempotency: Idempotency,
+    body: Body<KillRequest>,
+) -> Result<Json<KillAnswer>, ApiError> {
+    let mode = offered_mode(body.value.mode.as_deref())?;
+    let named = path.text("agent");
+    let at = api.engine().clock.wall();
+    let register_as = api.options().lenient_addressing.then(|| Chance.address(at));
+    let kill = Kill {
+        kill: Chance.kill(at),
+        target: target(&api, &caller, named, register_as)?,
+        mode,
+        reason: body.value.reason.map(Into::into),
+    };
+    let order = caller.order(kill.kill.into(), at, Command::Kill(kill.clone()));
+    let idempotency = idempotency.of(&caller, &body.sent);
+    let outcome = api.engine().control.kill(order, &kill, idempotency).await;
+    let killed = match outcome.map_err(|error| about_agent(error, named))? {
+        KillOutcome::Confirmed(killed) => record::begin(&api, *killed).await,
+        KillOutcome::Before(entry) => record::of(&api, &entry).await?,
+        KillOutcome::Unconfirmed { kill } => return Err(unconfirmed(kill)),
+    };
+    // Only a kill of one agent is ordered here, and is found in its entry.
+    let kill = killed.ok_or_else(|| ApiError::new(ErrorCode::InternalError, "not a kill"))?;
+    let open_streams_closed = kill.receipt.streams_closed;
+    Ok(Json(KillAnswer { ok: true, kill, open_streams_closed }))
+}
+
+/// The agent that a path names, as orders name it.
+pub(super) fn target(
+    api: &Api,
+    caller: &Caller,
+    named: &str,
+    register_as: Option<AddressId>,
+) -> Result<Target, ApiError> {
+    let reference = parse_reference(api, named)?;
+    Ok(Target::Agent { reference, home: caller.key.home, register_as })
+}
+
+/// A refusal of an order about an agent, with its name as it was given.
+pub(super) fn about_agent(error: ControlError, named: &str) -> ApiError {
+    let error = ApiError::from(error);
+    if error.code == ErrorCode::AgentNotFound { error.detail("address", named) } else { error }
+}
+
+fn offered_mode(mode: Option<&str>) -> Result<Mode, ApiError> {
+    let Some(word) = mode else { return Ok(Mode::Halt) };
+    match Mode::parse(word) {
+        Some(Mode::Halt) => Ok(Mode::Halt),
+        Some(Mode::Pause | Mode::Quarantine) => Err(ApiError::new(
+            ErrorCode::ModeUnsupported,
+            format!("the mode {word} is not offered yet; halt is"),
+        )
+        .detail("mode", word)),
+        None => Err(ApiError::field("mode", "must be halt")),
+    }
+}
+
+fn unconfirmed(kill: KillId) -> ApiError {
+    ApiError::new(
+        ErrorCode::KillUnconfirmed,
+        "enforced by this replica, and not durable in time: it is committed when it can be; \
+         kill again to be sure",
+    )
+    .detail("kill_id", kill.to_string())
+    .detail("enforced_here", true)
+    .detail("durable", false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_that_are_known_and_not_offered_are_told_apart_from_nonsense() {
+        assert_eq!(offered_mode(None).unwrap(), Mode::Halt);
+        assert_eq!(offered_mode(Some("halt")).unwrap(), Mode::Halt);
+        assert_eq!(offered_mode(Some("pause")).unwrap_err().code, ErrorCode::ModeUnsupported);
+        assert_eq!(offered_mode(Some("Halt")).unwrap_err().code, ErrorCode::SchemaInvalid);
+    }
+}

@@ -1,0 +1,38 @@
+//! The whole HTTP side, over a real store, without a socket.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "http/gateway.rs"]
+mod gateway;
+#[path = "http/world.rs"]
+mod world;
+
+#[path = "http/access.rs"]
+mod access;
+#[path = "http/audit.rs"]
+mod audit;
+#[path = "http/contract.rs"]
+mod contract;
+#[path = "http/foreign.rs"]
+mod foreign;
+#[path = "http/health.rs"]
+mod health;
+#[path = "http/held.rs"]
+mod held;
+#[path = "http/identity.rs"]
+mod identity;
+#[path = "http/keys.rs"]
+mod keys;
+#[path = "http/kill.rs"]
+mod kill;
+#[path = "http/openapi.rs"]
+mod openapi;
+#[path = "http/replay.rs"]
+mod replay;
+#[path = "http/tenancy.rs"]
+mod tenancy;

@@ -1,0 +1,63 @@
+//! The control log of a store that fails when it is told to.
+
+use async_trait::async_trait;
+use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::time::Timestamp;
+
+use crate::control::{
+    Answered, Append, ControlLog, Durability, IdempotencyKey, Loaded, LogEntry, LogHead, Renewal,
+    ReplicaEpoch, ReplicaProfile, ReplicaRow,
+};
+use crate::error::{AppendError, StoreError};
+use crate::faults::{Faulty, call};
+
+#[async_trait]
+impl ControlLog for Faulty {
+    async fn join(&self, replica: &ReplicaProfile, at: Timestamp) -> Result<Epoch, StoreError> {
+        self.log.join(replica, at).await
+    }
+
+    async fn load(&self) -> Result<Loaded, StoreError> {
+        self.log.load().await
+    }
+
+    async fn tail(&self, after: Revision) -> Result<Vec<LogEntry>, StoreError> {
+        self.log.tail(after).await
+    }
+
+    async fn append(&self, append: Append) -> Result<LogHead, AppendError> {
+        call(&self.appends, self.log.append(append)).await
+    }
+
+    async fn find(&self, command: CommandId) -> Result<Option<LogEntry>, StoreError> {
+        self.log.find(command).await
+    }
+
+    async fn find_answered(&self, key: &IdempotencyKey) -> Result<Option<Answered>, StoreError> {
+        self.log.find_answered(key).await
+    }
+
+    async fn renew(&self, renewal: Renewal) -> Result<LogHead, StoreError> {
+        self.log.renew(renewal).await
+    }
+
+    async fn replicas(&self) -> Result<Vec<ReplicaRow>, StoreError> {
+        self.log.replicas().await
+    }
+
+    async fn close(&self, epochs: &[ReplicaEpoch], at: Timestamp) -> Result<(), StoreError> {
+        self.log.close(epochs, at).await
+    }
+
+    async fn retire(&self, epochs: &[ReplicaEpoch], at: Timestamp) -> Result<(), StoreError> {
+        self.log.retire(epochs, at).await
+    }
+
+    async fn save_snapshot(&self, loaded: Loaded) -> Result<(), StoreError> {
+        self.log.save_snapshot(loaded).await
+    }
+
+    fn durability(&self) -> Durability {
+        self.log.durability()
+    }
+}
