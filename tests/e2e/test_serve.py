@@ -92,8 +92,8 @@ def test_flags_go_before_environment_before_file(make_gateway: MakeGateway) -> N
 
 def test_secrets_come_from_files_too(make_gateway: MakeGateway, tmp_path: Path) -> None:
     key = secrets.token_hex(32)
-    (tmp_path / "secret").write_text(f"{key}\n")
-    gateway = make_gateway("secret", owner_key=None, environment={"AXME_OWNER_KEY_FILE": str(tmp_path / "secret")})
+    (tmp_path / "key-file").write_text(f"{key}\n")
+    gateway = make_gateway("secret", owner_key=None, environment={"AXME_OWNER_KEY_FILE": str(tmp_path / "key-file")})
     gateway.start()
     assert Api(gateway.url, key).get("/v1/keys/self").expect()["key"]["role"] == "owner"
     assert not key_file(gateway).exists()

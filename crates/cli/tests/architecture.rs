@@ -15,8 +15,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("cli", &["core", "engine", "gateway", "api"]),
 ];
 
+/// Modules, and what each may use.
+type Uses = &'static [(&'static str, &'static [&'static str])];
+
 /// Which modules of the same crate each module may use. What is not named uses none.
-const MODULES: &[(&str, &[(&str, &[&str])])] = &[
+const MODULES: &[(&str, Uses)] = &[
     (
         "engine",
         &[
@@ -34,7 +37,10 @@ const MODULES: &[(&str, &[(&str, &[&str])])] = &[
         ],
     ),
     // `http` knows neither how it is listened to nor how it is configured; `app` knows everything.
-    ("gateway", &[("app", &["config", "http", "listener"]), ("config", &["http"]), ("listener", &["http"])]),
+    (
+        "gateway",
+        &[("app", &["config", "http", "listener"]), ("config", &["http"]), ("listener", &["http"])],
+    ),
     (
         "core",
         &[
@@ -51,8 +57,8 @@ const MODULES: &[(&str, &[(&str, &[&str])])] = &[
             (
                 "plan",
                 &[
-                    "address", "change", "command", "hold", "id", "key", "refusal", "role", "state",
-                    "tenancy", "time",
+                    "address", "change", "command", "hold", "id", "key", "refusal", "role",
+                    "state", "tenancy", "time",
                 ],
             ),
             ("refusal", &["hold", "id", "role"]),
@@ -113,7 +119,8 @@ fn modules_use_each_other_as_the_table_says() {
             let mut used = uses(&text);
             used.remove(module);
             let allowed = allowed.get(module).copied().unwrap_or_default();
-            let beyond: Vec<_> = used.iter().filter(|used| !allowed.contains(&used.as_str())).collect();
+            let beyond: Vec<_> =
+                used.iter().filter(|used| !allowed.contains(&used.as_str())).collect();
             assert!(beyond.is_empty(), "{}: must not use {beyond:?}", path.display());
         }
     }
@@ -138,7 +145,10 @@ fn one_file_reads_the_clock() {
         let reads = ["SystemTime::", "Timestamp::now", "clock_gettime"];
         let reads = reads.iter().any(|call| text.contains(call));
         let is_this = within.ends_with("architecture.rs");
-        assert!(!reads || is_this || CLOCK_READERS.contains(&within.as_str()), "{within} reads the clock");
+        assert!(
+            !reads || is_this || CLOCK_READERS.contains(&within.as_str()),
+            "{within} reads the clock"
+        );
     }
 }
 
@@ -149,7 +159,8 @@ fn every_path_that_the_map_names_exists() {
         let quoted = text.split('`').skip(1).step_by(2);
         let is_path = |quoted: &&str| {
             let begins = ["crates/", "tests/", "bench/", "docs/", ".ci/"];
-            begins.iter().any(|begin| quoted.starts_with(begin)) && !quoted.contains([' ', '*', '<'])
+            begins.iter().any(|begin| quoted.starts_with(begin))
+                && !quoted.contains([' ', '*', '<'])
         };
         for path in quoted.filter(is_path) {
             assert!(root().join(path).exists(), "{document} names {path}, which is not there");

@@ -11,6 +11,7 @@ mod receipt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use axme_core::change::Entry;
 use axme_core::command::Order;
 use axme_core::id::{KillId, Revision};
 use axme_core::plan::{Plan, plan};
@@ -161,24 +162,28 @@ impl Control {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Carried, ControlError> {
         let _turn = self.turn.lock().await;
+        let mut looked = false;
         for _ in 0..PLANS_MAX {
             let (planned, head) = self.plan(&order)?;
-            let Plan::Append(entry) = planned else { return Ok(Carried::Nothing) };
+            let entry = match planned {
+                Plan::Append(entry) => *entry,
+                Plan::Nothing if looked => return Ok(Carried::Nothing),
+                // Nothing to do as far as this replica knows: that there is nothing is only said
+                // after a look at the log.
+                Plan::Nothing => {
+                    self.fold(None).await?;
+                    looked = true;
+                    continue;
+                }
+            };
             let append = Append {
                 by: self.me.clone(),
                 expected: Expected::Head(head),
-                entry: *entry,
+                entry: entry.clone(),
                 idempotency: idempotency.clone(),
             };
-            let entry = append.entry.clone();
             match self.log.append(append).await {
-                Ok(head) => {
-                    let logged = LogEntry { revision: head.revision, hash: head.hash, entry };
-                    let revision = logged.revision;
-                    self.fold(Some(&logged)).await?;
-                    self.everywhere(revision).await;
-                    return Ok(Carried::Entry { entry: Box::new(logged), before: false });
-                }
+                Ok(head) => return self.appended(head, entry).await,
                 Err(AppendError::Conflict) => self.fold(None).await?,
                 Err(AppendError::Duplicate(entry)) => {
                     return Ok(Carried::Entry { entry, before: true });
@@ -188,6 +193,17 @@ impl Control {
             }
         }
         Err(ControlError::Contended)
+    }
+
+    async fn appended(
+        self: &Arc<Self>,
+        head: LogHead,
+        entry: Entry,
+    ) -> Result<Carried, ControlError> {
+        let logged = LogEntry { revision: head.revision, hash: head.hash, entry };
+        self.fold(Some(&logged)).await?;
+        self.everywhere(logged.revision).await;
+        Ok(Carried::Entry { entry: Box::new(logged), before: false })
     }
 
     /// Plans on the state as it is folded now, and answers the head that it was planned on.

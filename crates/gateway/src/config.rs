@@ -131,7 +131,7 @@ fn http_options(given: &Given) -> Result<HttpOptions, ConfigError> {
 }
 
 fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
-    text.parse().map_err(|_: std::net::AddrParseError| {
+    text.parse().map_err(|_bad: std::net::AddrParseError| {
         invalid(setting, &format!("{text:?} is not an address and port, such as 127.0.0.1:8080"))
     })
 }
@@ -140,7 +140,7 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
     let text = text.trim();
     let single = || text.parse::<std::net::IpAddr>().map(IpNet::from);
     text.parse().or_else(|_: ipnet::AddrParseError| single()).map_err(
-        |_: std::net::AddrParseError| {
+        |_bad: std::net::AddrParseError| {
             invalid("trusted_proxies", &format!("{text:?} is not a network, such as 10.0.0.0/8"))
         },
     )
@@ -165,7 +165,7 @@ fn store_place(text: &str) -> Result<StorePlace, ConfigError> {
         Some(("postgres" | "postgresql", _)) => {
             Err(invalid("store", "this version keeps its store in SQLite only; use sqlite:PATH"))
         }
-        Some(_) | None => Err(invalid("store", "must be sqlite:PATH")),
+        Some(_) | None => Err(invalid("store", &format!("{text:?} is not sqlite:PATH"))),
     }
 }
 

@@ -26,26 +26,26 @@ const CONNECTIONS_RESERVED: usize = 64;
 /// How long a connection may rest between two requests.
 const IDLE_MAX: Duration = Duration::from_secs(75);
 /// Largest head of a request in bytes.
-const HEAD_BYTES_MAX: usize = 64 << 10;
+const HEAD_BYTES_MAX: usize = 32 << 10;
 /// How long to wait after accepting has failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// One listener and everything that comes in through it.
 #[derive(Debug)]
-pub struct Server {
-    pub listener: TcpListener,
-    pub router: Router,
-    pub connections_max: usize,
+pub(crate) struct Server {
+    pub(crate) listener: TcpListener,
+    pub(crate) router: Router,
+    pub(crate) connections_max: usize,
     /// Only operators and owners are served here.
-    pub operators_only: bool,
+    pub(crate) operators_only: bool,
     /// Ends accepting; open connections finish their request.
-    pub stop: CancellationToken,
-    pub tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Server {
     /// Accepts until it is stopped.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         let open = Arc::new(Semaphore::new(self.connections_max));
         let reserved = Arc::new(Semaphore::new(CONNECTIONS_RESERVED));
         loop {

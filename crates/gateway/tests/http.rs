@@ -7,6 +7,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "http/caller.rs"]
+mod caller;
 #[path = "http/gateway.rs"]
 mod gateway;
 #[path = "http/world.rs"]
@@ -16,8 +18,14 @@ mod world;
 mod access;
 #[path = "http/audit.rs"]
 mod audit;
+#[path = "http/bad_input.rs"]
+mod bad_input;
 #[path = "http/contract.rs"]
 mod contract;
+#[path = "http/failing.rs"]
+mod failing;
+#[path = "http/final_set.rs"]
+mod final_set;
 #[path = "http/foreign.rs"]
 mod foreign;
 #[path = "http/health.rs"]

@@ -68,7 +68,7 @@ impl Case {
     }
 }
 
-/// Runs every case and answers those that did not hold.
+/// Runs every case, and answers those that did not hold.
 pub async fn run_all(site: &Arc<dyn Site>) -> Vec<(&'static str, Broken)> {
     let mut broken = Vec::new();
     for case in cases() {

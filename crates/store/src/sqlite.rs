@@ -1,9 +1,9 @@
 //! The SQLite engine: one file, one process, one thread that writes.
 //!
 //! * A lock beside the database, held for life, makes this process the only one at it.
-//! * [`writer`] owns the only connection that writes. Control changes go first and alone; bulk
+//! * `writer` owns the only connection that writes. Control changes go first and alone; bulk
 //!   writes share a transaction, each decided again directly before it is written.
-//! * [`readers`] are a few connections beside it. They never hold it up.
+//! * `readers` are a few connections beside it. They never hold it up.
 //! * After any I/O error nothing more is written until the database was opened again; what a
 //!   failed commit left is settled before anybody reads on.
 

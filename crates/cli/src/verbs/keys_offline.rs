@@ -113,7 +113,7 @@ fn asked_workspace(state: &State, request: &CreateKeyRequest) -> Result<Workspac
             .map(|workspace| workspace.workspace_id)
             .ok_or_else(|| refused("the store has no such workspace"));
     };
-    let id: WorkspaceId = named.parse().map_err(|_| refused("--workspace is no id"))?;
+    let id: WorkspaceId = named.parse().map_err(|_no_id| refused("--workspace is no id"))?;
     state.workspace(id).map(|_| id).ok_or_else(|| refused("the store has no such workspace"))
 }
 

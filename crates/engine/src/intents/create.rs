@@ -56,7 +56,10 @@ impl Intents {
             (None, Some(from)) => {
                 let (workspace, address) = self.parse(caller, "from_agent", from)?;
                 if !caller.key.scope.covers(self.scope_of(workspace)) {
-                    return Err(unknown("from_agent", &address));
+                    return Err(IntentError::AgentNotFound {
+                        field: "from_agent",
+                        address: from.to_owned(),
+                    });
                 }
                 self.agent(caller, "from_agent", workspace, &address)?
             }
@@ -162,6 +165,10 @@ impl Intents {
                 error
             }
         })?;
+        if workspace != sender.workspace_id && !to.starts_with("agent://") {
+            // An id tells nothing about where it belongs, and a refusal must not either.
+            return Err(IntentError::AgentNotFound { field: "to_agent", address: to.to_owned() });
+        }
         if workspace != sender.workspace_id {
             let same = self.scope_of(workspace).org() == self.scope_of(sender.workspace_id).org();
             return Err(if same {

@@ -45,7 +45,10 @@ async fn a_kill_whose_answer_was_lost_is_found_in_the_log() {
     assert!(world.is_logged(kill).await, "it had been committed; only the answer was lost");
     world.store.set_appends(Fault::None);
     let confirmed = world.kill(&world.campaign).await;
-    assert!(matches!(confirmed, KillOutcome::Confirmed(_)), "the next one does not stumble over it");
+    assert!(
+        matches!(confirmed, KillOutcome::Confirmed(_)),
+        "the next one does not stumble over it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +102,9 @@ async fn many_kills_at_once_all_return_and_their_agents_stay_stopped() {
     let kills = (0..40_usize).map(|n| world.kill(agents.get(n % 2).unwrap()));
     for outcome in futures_util::future::join_all(kills).await {
         let KillOutcome::Confirmed(killed) = outcome else { panic!("confirmed") };
-        assert!(world.engine.control.read(axme_core::state::State::revision) >= killed.logged.revision);
+        assert!(
+            world.engine.control.read(axme_core::state::State::revision) >= killed.logged.revision
+        );
     }
     assert!(agents.iter().all(|agent| cell(agent).run_state() == RunState::Killed));
 }

@@ -66,7 +66,9 @@ async fn a_killed_receivers_stream_ends_with_nothing_more_said_and_none_opens() 
     assert!(numbers.is_empty());
     assert_eq!(killed.receipt.streams_closed, 1);
     assert_eq!(killed.receipt.bytes_after_order, 0);
-    let Err(IntentError::Denied(denied)) = world.listen(0) else { panic!("a stopped agent listens") };
+    let Err(IntentError::Denied(denied)) = world.listen(0) else {
+        panic!("a stopped agent listens")
+    };
     assert_eq!(denied.denial.reason, Reason::AgentKilled);
 }
 

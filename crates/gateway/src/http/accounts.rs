@@ -31,8 +31,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(keys::revoke_service_account_key))
 }
 
-/// Lists the accounts of a workspace by name; the key's own workspace when none is named. An
-/// agent sees its own account only.
+/// List the service accounts of a workspace
+///
+/// By name; of the key's own workspace when none is named. An agent sees its own account only.
 #[utoipa::path(
     get,
     path = "/v1/service-accounts",
@@ -40,8 +41,11 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     params(AccountsQuery),
     responses(
         (status = 200, description = "A page of them", body = AccountsAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "organization_not_found, workspace_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 async fn list_service_accounts(
@@ -55,16 +59,22 @@ async fn list_service_accounts(
         let workspace = seen_workspace(state, &caller, org, workspace)?.workspace_id;
         let cursor = query.cursor.as_deref().filter(|cursor| !cursor.is_empty());
         let after = cursor.and_then(|name| state.address_in(workspace, name));
-        let agents = state.agents_of(workspace, after.as_ref());
-        let shown = agents.filter(|agent| sees(&caller, state, agent)).filter_map(|agent| {
-            agent.live_account().map(|account| shown::account(state, agent, account))
-        });
-        Ok::<_, ApiError>(Page::take(shown, limit, |last| last.name.clone()))
+        let own = caller.agent().map(|own| own.address_id().and_then(|id| state.agent(id)));
+        let show = |agent: &Agent| Some(shown::account(state, agent, agent.live_account()?));
+        let name = |last: &ServiceAccount| last.name.clone();
+        Ok::<_, ApiError>(match own {
+            Some(own) => Page::take(own.and_then(show).into_iter(), limit, name),
+            None => {
+                Page::take(state.agents_of(workspace, after.as_ref()).filter_map(show), limit, name)
+            }
+        })
     })?;
     Ok(Json(AccountsAnswer { ok: true, service_accounts: rows, next_cursor }))
 }
 
-/// One service account; one that was deleted is shown as revoked until its name is used again.
+/// Look at one service account
+///
+/// One that was deleted is shown as revoked until its name is used again.
 #[utoipa::path(
     get,
     path = "/v1/service-accounts/{account_id}",
@@ -72,7 +82,10 @@ async fn list_service_accounts(
     params(("account_id" = String, Path, description = "`sa_…`")),
     responses(
         (status = 200, description = "The account", body = AccountAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "service_account_not_found", body = ErrorBody),
+        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 async fn get_service_account(
@@ -84,8 +97,9 @@ async fn get_service_account(
     answer(&api, &caller, account)
 }
 
-/// Deletes a service account and revokes its keys. Its address stays known, and so does whether
-/// it is stopped.
+/// Delete a service account and revoke its keys
+///
+/// Its address stays known, and so does whether it is stopped.
 #[utoipa::path(
     delete,
     path = "/v1/service-accounts/{account_id}",
@@ -93,7 +107,10 @@ async fn get_service_account(
     params(("account_id" = String, Path, description = "`sa_…`")),
     responses(
         (status = 200, description = "It is deleted", body = AccountAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 403, description = "forbidden", body = ErrorBody),
         (status = 404, description = "service_account_not_found", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 async fn delete_service_account(

@@ -75,7 +75,7 @@ pub(super) fn asked_workspace(
     let named = |text: &str| not_found(ErrorCode::WorkspaceNotFound, text);
     let id = match workspace {
         None | Some("") => caller.key.home,
-        Some(text) => text.parse().map_err(|_| named(text))?,
+        Some(text) => text.parse().map_err(|_no_id| named(text))?,
     };
     let shown = workspace.unwrap_or_default();
     api.engine().control.read(|state| {

@@ -27,7 +27,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(list_audit_events)).routes(routes!(get_audit_chain))
 }
 
-/// Lists audit events within the key's scope, newest first.
+/// List audit events
+///
+/// Those within the key's scope, newest first.
 #[utoipa::path(
     get,
     path = "/v1/audit/events",
@@ -35,10 +37,11 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     params(AuditQuery),
     responses(
         (status = 200, description = "A page of them", body = AuditEventsAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden: an agent's key", body = ErrorBody),
         (status = 404, description = "agent_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid, invalid_agent_address", body = ErrorBody),
-        (status = 503, description = "store_unavailable", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
 async fn list_audit_events(
@@ -72,8 +75,10 @@ async fn list_audit_events(
     Ok(Json(AuditEventsAnswer { ok: true, events, next_cursor }))
 }
 
-/// A piece of one hash chain, oldest first. Entries of others stand in it without their bodies,
-/// and it verifies all the same. Bodies that hold a key's digest or metadata are for owners.
+/// Read a piece of one hash chain
+///
+/// Oldest first. Entries of others stand in it without their bodies, and it verifies all the same.
+/// Bodies that hold the digest of a key or metadata are for owners.
 #[utoipa::path(
     get,
     path = "/v1/audit/chain",
@@ -81,10 +86,11 @@ async fn list_audit_events(
     params(ChainQuery),
     responses(
         (status = 200, description = "A piece of the chain", body = ChainAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden: an agent's key", body = ErrorBody),
         (status = 404, description = "chain_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 503, description = "store_unavailable", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
 async fn get_audit_chain(

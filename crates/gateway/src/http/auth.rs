@@ -41,7 +41,7 @@ pub(super) async fn admit(State(api): State<Api>, mut request: Request, next: Ne
     let roles = match access {
         Some(Access::Public) => return next.run(request).await,
         Some(Access::Roles(roles)) => roles,
-        None => return ApiError::new(ErrorCode::NotFound, "no such endpoint").into_response(),
+        None => return closed(matched),
     };
     let caller = match authenticate(&api, &request) {
         Ok(caller) => caller,
@@ -58,6 +58,24 @@ pub(super) async fn admit(State(api): State<Api>, mut request: Request, next: Ne
     let response = next.run(request).await;
     // Streams go on after this without a place: connections bound them.
     drop(place);
+    response
+}
+
+/// The answer where the table names nobody: no such method here, or no such endpoint.
+fn closed(matched: Option<&str>) -> Response {
+    let methods: Vec<&str> = super::access::TABLE
+        .iter()
+        .filter(|(_, path, _)| Some(*path) == matched)
+        .map(|(method, _, _)| *method)
+        .collect();
+    if methods.is_empty() {
+        return ApiError::new(ErrorCode::NotFound, "no such endpoint").into_response();
+    }
+    let message = "this endpoint does not take this method";
+    let mut response = ApiError::new(ErrorCode::MethodNotAllowed, message).into_response();
+    if let Ok(allow) = methods.join(", ").parse() {
+        response.headers_mut().insert(axum::http::header::ALLOW, allow);
+    }
     response
 }
 
@@ -120,11 +138,10 @@ fn take_place(api: &Api, request: &Request, caller: &Caller) -> Result<Held, Api
         None => None,
         Some(agent) => {
             let slot = agent.begin_request(api.options().agent_inflight_max);
-            Some(slot.map_err(|denial: Denial| {
+            Some(slot.inspect_err(|&denial: &Denial| {
                 debug_assert_eq!(denial.reason, Reason::AgentBusy, "the only bound here");
                 let denied = Denied::about(denial, Some(agent));
                 api.engine().intents.note_denied(caller, Some(agent), &denied);
-                denial
             })?)
         }
     };

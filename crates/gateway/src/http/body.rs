@@ -5,7 +5,8 @@ use std::time::Duration;
 use axme_api::error::{ErrorCode, FieldError};
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::request::Parts;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -14,6 +15,8 @@ use super::error::ApiError;
 
 /// Room beside an intent's payload for everything else in a body.
 const BODY_BESIDE_PAYLOAD_BYTES: usize = 64 << 10;
+/// How much of a body that is too large is read and thrown away before it is refused.
+const BODY_DISCARDED_BYTES_MAX: usize = 8 << 20;
 /// How long a client may take to send a body.
 const BODY_READ_MAX: Duration = Duration::from_secs(10);
 
@@ -42,21 +45,34 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     }
 }
 
+/// Reads a whole body. What is too large is read to its end all the same, within bounds, so that
+/// its sender is there to hear the refusal.
 pub(super) async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, ApiError> {
-    let too_large = || {
-        let message = format!("the body is larger than {bytes_max} bytes");
-        ApiError::new(ErrorCode::PayloadTooLarge, message).detail("limit_bytes", bytes_max as u64)
+    let mut body = request.into_body();
+    let read = async {
+        let (mut kept, mut passed) = (BytesMut::new(), 0_usize);
+        while let Some(frame) = body.frame().await {
+            let frame = frame
+                .map_err(|_cut_off| ApiError::new(ErrorCode::BadRequest, "the body ended early"))?;
+            let Ok(bytes) = frame.into_data() else { continue };
+            passed = passed.saturating_add(bytes.len());
+            if passed <= bytes_max {
+                kept.extend_from_slice(&bytes);
+            } else if passed > bytes_max.saturating_add(BODY_DISCARDED_BYTES_MAX) {
+                break;
+            }
+        }
+        if passed <= bytes_max { Ok(kept.freeze()) } else { Err(too_large(bytes_max)) }
     };
-    let body = http_body_util::Limited::new(request.into_body(), bytes_max);
-    let read = tokio::time::timeout(BODY_READ_MAX, http_body_util::BodyExt::collect(body)).await;
-    let Ok(read) = read else {
-        return Err(ApiError::new(ErrorCode::RequestTimeout, "the body did not arrive in time"));
-    };
-    match read {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Err(_cut_off) => Err(ApiError::new(ErrorCode::BadRequest, "the body ended early")),
-    }
+    let in_time = tokio::time::timeout(BODY_READ_MAX, read).await;
+    in_time.unwrap_or_else(|_late| {
+        Err(ApiError::new(ErrorCode::RequestTimeout, "the body did not arrive in time"))
+    })
+}
+
+fn too_large(bytes_max: usize) -> ApiError {
+    let message = format!("the body is larger than {bytes_max} bytes");
+    ApiError::new(ErrorCode::PayloadTooLarge, message).detail("limit_bytes", bytes_max as u64)
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
@@ -107,7 +123,8 @@ impl FromRequestParts<Api> for PathParams {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let raw = RawPathParams::from_request_parts(parts, api).await;
-        let raw = raw.map_err(|_| ApiError::new(ErrorCode::BadRequest, "the path is not UTF-8"))?;
+        let raw =
+            raw.map_err(|_bad| ApiError::new(ErrorCode::BadRequest, "the path is not UTF-8"))?;
         Ok(Self(raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
     }
 }
@@ -125,7 +142,7 @@ impl PathParams {
         missing: ErrorCode,
     ) -> Result<T, ApiError> {
         let text = self.text(name);
-        text.parse().map_err(|_| not_found(missing, text))
+        text.parse().map_err(|_no_id| not_found(missing, text))
     }
 }
 

@@ -38,7 +38,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(get_capabilities))
 }
 
-/// Whether the process lives. Never depends on the store.
+/// Tell whether the process lives
+///
+/// Never depends on the store.
 #[utoipa::path(
     get,
     path = "/health",
@@ -58,18 +60,16 @@ async fn get_health(State(api): State<Api>) -> Json<HealthAnswer> {
     })
 }
 
-/// Whether this replica serves, and why not when it does not.
+/// Tell whether this replica serves
+///
+/// And why not when it does not.
 #[utoipa::path(
     get,
     path = "/ready",
     tag = "health",
     responses(
         (status = 200, description = "It serves", body = ReadyAnswer),
-        (
-            status = 503,
-            description = "not_ready: details.reason is draining, fenced or store",
-            body = ErrorBody,
-        ),
+        (status = 503, description = "not_ready: details.reason is draining, fenced or store", body = ErrorBody),
     ),
     security(())
 )]
@@ -83,8 +83,10 @@ async fn get_readiness(State(api): State<Api>) -> Result<Json<ReadyAnswer>, ApiE
         return Err(not_ready("fenced", message));
     }
     let log = engine.control.log();
-    match tokio::time::timeout(STORE_ANSWERS_WITHIN, log.replicas()).await {
-        Ok(Ok(_replicas)) => {}
+    // What an engine knows of its replicas may be in memory; what comes after the last entry is not.
+    let reading = log.tail(engine.enforcer.applied());
+    match tokio::time::timeout(STORE_ANSWERS_WITHIN, reading).await {
+        Ok(Ok(_newer)) => {}
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready: the store failed");
             return Err(not_ready("store", "the store answers with an error"));
@@ -104,14 +106,16 @@ async fn get_readiness(State(api): State<Api>) -> Result<Json<ReadyAnswer>, ApiE
     }))
 }
 
-/// What this gateway offers.
+/// Tell what this gateway offers
 #[utoipa::path(
     get,
     path = "/v1/capabilities",
     tag = "health",
     responses(
         (status = 200, description = "What it offers", body = CapabilitiesAnswer),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 async fn get_capabilities(_caller: Authenticated) -> Json<CapabilitiesAnswer> {

@@ -6,7 +6,7 @@ mod shown;
 
 use axme_api::JsonObject;
 use axme_api::error::{ErrorBody, ErrorCode};
-use axme_api::keys::{CreateKeyRequest, KeyAnswer, KeysAnswer, KeysQuery};
+use axme_api::keys::{CreateKeyRequest, Key, KeyAnswer, KeysAnswer, KeysQuery};
 use axme_core::change::Change;
 use axme_core::command::Command;
 use axme_core::id::KeyId;
@@ -28,6 +28,9 @@ use super::tenancy::{Page, cursor};
 
 pub(super) use new::expiry;
 
+/// Keys that a list looks at before it lets others have the state.
+const KEYS_READ_TOGETHER_MAX: usize = 4_096;
+
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(create_key, list_keys))
@@ -35,27 +38,26 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(revoke_key))
 }
 
-/// Makes a key. It is shown in this answer only: a repetition with the same `Idempotency-Key`
-/// answers the key without it.
+/// Make a key
+///
+/// It is shown in this answer only: a repetition with the same `Idempotency-Key` answers the key
+/// without it.
 #[utoipa::path(
     post,
     path = "/v1/keys",
     tag = "keys",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first")),
     request_body = CreateKeyRequest,
     responses(
         (status = 200, description = "It is made", body = KeyAnswer),
-        (
-            status = 403,
-            description = "forbidden: a role above the asking key's own, or out of its scope",
-            body = ErrorBody,
-        ),
-        (
-            status = 404,
-            description = "organization_not_found, workspace_not_found, agent_not_found",
-            body = ErrorBody,
-        ),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 403, description = "forbidden: a role above the asking key's own, or out of its scope", body = ErrorBody),
+        (status = 404, description = "organization_not_found, workspace_not_found, agent_not_found", body = ErrorBody),
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid, invalid_agent_address", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 async fn create_key(
@@ -77,7 +79,9 @@ async fn create_key(
     Ok(Json(KeyAnswer { ok: true, key }))
 }
 
-/// Lists the keys within the asking key's scope, revoked ones among them, oldest first.
+/// List keys
+///
+/// Those within the asking key's scope, revoked ones among them, oldest first.
 #[utoipa::path(
     get,
     path = "/v1/keys",
@@ -85,8 +89,10 @@ async fn create_key(
     params(KeysQuery),
     responses(
         (status = 200, description = "A page of them", body = KeysAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden: an agent's key", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 async fn list_keys(
@@ -96,32 +102,33 @@ async fn list_keys(
 ) -> Result<Json<KeysAnswer>, ApiError> {
     let limit = list_limit(query.limit)?;
     let after: Option<KeyId> = cursor(query.cursor.as_deref())?;
-    let Page { rows, next_cursor } = api.engine().control.read(|state| {
-        let covered = state.keys().filter(|key| {
-            after.is_none_or(|after| key.key_id > after) && caller.key.scope.covers(key.scope)
-        });
-        let shown = covered.map(|key| shown::key(api.engine(), state, key));
-        Page::take(shown, limit, |last| last.key_id.clone())
-    });
+    let keys = covered(&api, &caller, after, limit).await;
+    let Page { rows, next_cursor } =
+        Page::take(keys.into_iter(), limit, |last| last.key_id.clone());
     Ok(Json(KeysAnswer { ok: true, keys: rows, next_cursor }))
 }
 
-/// Revokes a key: it is refused from now on, and its open streams end. Revoking it again changes
-/// nothing.
+/// Revoke a key
+///
+/// It is refused from now on, and its open streams end. Revoking it again changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/keys/{key_id}/revoke",
     tag = "keys",
-    params(("key_id" = String, Path, description = "`sak_…`")),
+    params(
+        ("key_id" = String, Path, description = "`sak_…`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first"),
+    ),
     responses(
         (status = 200, description = "It is revoked", body = KeyAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden: a key above the asking key's role", body = ErrorBody),
         (status = 404, description = "key_not_found", body = ErrorBody),
-        (
-            status = 409,
-            description = "last_owner_key: make another first; or idempotency_key_reused",
-            body = ErrorBody,
-        ),
+        (status = 409, description = "last_owner_key: make another first; or idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
+        (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 async fn revoke_key(
@@ -141,13 +148,33 @@ async fn revoke_key(
     Ok(Json(KeyAnswer { ok: true, key: show(&api, &caller, key, named)? }))
 }
 
+/// The keys that the caller's scope covers after a position: one more than the limit, if there
+/// are so many. Looked for in slices, since kills wait for whoever reads the state.
+async fn covered(api: &Api, caller: &Caller, after: Option<KeyId>, limit: usize) -> Vec<Key> {
+    let (mut found, mut after) = (Vec::new(), after);
+    loop {
+        let mut last = None;
+        api.engine().control.read(|state| {
+            for key in state.keys_after(after).take(KEYS_READ_TOGETHER_MAX) {
+                last = Some(key.key_id);
+                if caller.key.scope.covers(key.scope) {
+                    found.push(shown::key(api.engine(), state, key));
+                }
+                if found.len() > limit {
+                    break;
+                }
+            }
+        });
+        if last.is_none() || found.len() > limit {
+            return found;
+        }
+        after = last;
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A key as the wire shows it, if the caller's scope covers it.
-fn show(
-    api: &Api,
-    caller: &Caller,
-    key: KeyId,
-    named: &str,
-) -> Result<axme_api::keys::Key, ApiError> {
+fn show(api: &Api, caller: &Caller, key: KeyId, named: &str) -> Result<Key, ApiError> {
     api.engine().control.read(|state| {
         let found = state.key(key).filter(|found| caller.key.scope.covers(found.scope));
         let found = found.ok_or_else(|| not_found(ErrorCode::KeyNotFound, named))?;

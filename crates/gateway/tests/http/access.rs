@@ -7,7 +7,8 @@ use axme_gateway::http::access::{Access, TABLE};
 use axme_gateway::http::api_document;
 use serde_json::{Value, json};
 
-use crate::gateway::{Caller, Gateway};
+use crate::caller::Caller;
+use crate::gateway::Gateway;
 use crate::world::{Agent, Ids, intent};
 
 /// What each endpoint takes, so that nothing is refused for its body.

@@ -3,7 +3,8 @@
 use axme_core::chain::{Hash, Head, Link};
 use serde_json::{Value, json};
 
-use crate::gateway::{Caller, Gateway};
+use crate::caller::Caller;
+use crate::gateway::Gateway;
 use crate::world::{Agent, make_tenant};
 
 /// Reads a chain page by page and checks it as a stranger would; answers the bodies.

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::gateway::{Caller, Gateway};
+use crate::caller::Caller;
+use crate::gateway::Gateway;
 use crate::world::Agent;
 
 /// The intents that a stream of this agent hands over within a second, in their order.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::gateway::{Answer, Caller, Gateway};
+use crate::caller::{Answer, Caller};
+use crate::gateway::Gateway;
 
 /// An agent with its first key.
 pub(crate) struct Agent<'a> {

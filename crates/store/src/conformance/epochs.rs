@@ -4,7 +4,7 @@ use std::slice;
 
 use axme_core::id::{Epoch, Revision};
 
-use crate::conformance::gates::{open_gate};
+use crate::conformance::gates::open_gate;
 use crate::conformance::stage::{Stage, at, profile};
 use crate::conformance::{Broken, ensure, ensure_eq, stories};
 use crate::control::{Expected, Renewal, ReplicaEpoch};

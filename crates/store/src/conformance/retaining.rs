@@ -4,7 +4,7 @@ use axme_core::id::AddressId;
 use axme_core::intent::Status;
 use axme_core::time::Timestamp;
 
-use crate::conformance::gates::{open_gate};
+use crate::conformance::gates::open_gate;
 use crate::conformance::stage::{Stage, at, key};
 use crate::conformance::{Broken, ensure, ensure_eq, stories};
 use crate::ledger::{Admitted, MetricsAdded, NewMetrics, Retention, Usage};

@@ -6,22 +6,23 @@ use super::mailer::Mailer;
 use super::operator::Operator;
 use super::screen::{Key, Progress, Screen};
 use super::spool::Spool;
-use super::stop::{Standstill, Stop};
+use super::stop::Stop;
 use crate::failure::Failure;
 use crate::wording::{hold_sentence, kill_sentence, resume_sentence};
+use auto::Plan;
 use axme_api::mesh::MeshAgent;
 use axme_core::time::Mono;
 use axme_engine::clock::Clock;
 use std::thread::sleep;
 use std::time::Duration;
 
+mod auto;
+
 const TICK: Duration = Duration::from_millis(20);
 /// How often the gateway is asked how the campaign is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// What is not in the spool so long after everything was sent does not come any more.
 const LULL_MAX: Duration = Duration::from_secs(30);
-/// The part of the e-mails after which `--auto` kills: an eighth.
-const KILL_AFTER_PART: u64 = 8;
 const ACTIVE: &str = "active";
 
 pub(super) struct Story<'a, 'o> {
@@ -47,13 +48,6 @@ pub(super) enum Outcome {
     /// Everything was sent.
     Told(Option<Stop>),
     EndedEarly,
-}
-
-enum Plan {
-    Kill,
-    Measure,
-    Resume { began: Mono, still: Standstill },
-    Nothing,
 }
 
 impl<'a, 'o> Story<'a, 'o> {
@@ -154,46 +148,6 @@ impl<'a, 'o> Story<'a, 'o> {
         }
         let answer = self.operator.resume(agent.revision)?;
         self.screen.say(&resume_sentence(&answer))
-    }
-
-    /// Does what `--auto` does next, when it is time.
-    fn carry_on(&mut self) -> Result<(), Failure> {
-        let now = self.clock.mono();
-        let stop = self.stop.as_ref();
-        self.plan = match self.plan {
-            Plan::Kill if stop.is_some() => Plan::Measure,
-            Plan::Kill if self.spool.lines() < self.emails_total / KILL_AFTER_PART => return Ok(()),
-            Plan::Kill => {
-                self.kill()?;
-                Plan::Measure
-            }
-            // A person was faster.
-            Plan::Measure | Plan::Resume { .. } if stop.is_none_or(Stop::is_over) => Plan::Nothing,
-            Plan::Measure if stop.is_some_and(|stop| stop.is_settled(now)) => {
-                Plan::Resume { began: now, still: self.standstill()? }
-            }
-            Plan::Resume { began, still } if Stop::is_proven(began, now) => {
-                self.prove(still)?;
-                self.resume()?;
-                Plan::Nothing
-            }
-            Plan::Measure | Plan::Resume { .. } | Plan::Nothing => return Ok(()),
-        };
-        Ok(())
-    }
-
-    fn standstill(&self) -> Result<Standstill, Failure> {
-        let spooled = u64::try_from(self.spool.numbers()?.len()).unwrap_or(u64::MAX);
-        Ok(Standstill { spooled, admitted: self.operator.look()?.counts.admitted })
-    }
-
-    fn prove(&self, still: Standstill) -> Result<(), Failure> {
-        let now = self.standstill()?;
-        if now == still {
-            return Ok(());
-        }
-        let what = format!("work went on after the kill: {still}, later {now}");
-        Err(Failure::Failed { what, next: String::new() })
     }
 
     fn draw(&mut self) -> Result<(), Failure> {

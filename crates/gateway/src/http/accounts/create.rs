@@ -26,23 +26,25 @@ const DISPLAY_NAME_BYTES_MAX: usize = 255;
 /// Longest description in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 2_000;
 
-/// Makes a service account, and with it an agent. An address that was used before keeps its id
-/// and its run state.
+/// Make a service account, and with it an agent
+///
+/// An address that was used before keeps its id and its run state.
 #[utoipa::path(
     post,
     path = "/v1/service-accounts",
     tag = "service accounts",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first")),
     request_body = CreateAccountRequest,
     responses(
         (status = 200, description = "It is made", body = AccountAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 403, description = "forbidden", body = ErrorBody),
         (status = 404, description = "organization_not_found, workspace_not_found", body = ErrorBody),
-        (
-            status = 409,
-            description = "duplicate_name, with the account that has the name as service_account \
-                           beside error; or idempotency_key_reused",
-            body = ErrorBody,
-        ),
+        (status = 409, description = "duplicate_name, with the account that has the name as service_account beside error; or idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 pub(super) async fn create_service_account(

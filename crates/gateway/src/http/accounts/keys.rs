@@ -19,22 +19,29 @@ use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
 use crate::http::keys::{expiry, made};
 
-/// Makes a key of an agent. It is shown in this answer only: a repetition with the same
-/// `Idempotency-Key` answers the key without it.
+/// Make a key of an agent
+///
+/// It is shown in this answer only: a repetition with the same `Idempotency-Key` answers the key
+/// without it.
 #[utoipa::path(
     post,
     path = "/v1/service-accounts/{account_id}/keys",
     tag = "service accounts",
-    params(("account_id" = String, Path, description = "`sa_…`")),
-    request_body(
-        content = CreateAccountKeyRequest,
-        description = "An empty body means the same as `{}`",
+    params(
+        ("account_id" = String, Path, description = "`sa_…`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first"),
     ),
+    request_body = Option<CreateAccountKeyRequest>,
     responses(
         (status = 200, description = "It is made", body = AccountKeyAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 403, description = "forbidden", body = ErrorBody),
         (status = 404, description = "service_account_not_found", body = ErrorBody),
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 pub(super) async fn create_service_account_key(
@@ -72,8 +79,9 @@ pub(super) async fn create_service_account_key(
     Ok(Json(AccountKeyAnswer { ok: true, key: shown }))
 }
 
-/// Revokes a key of an agent: it is refused from now on, and its open streams end. Revoking it
-/// again changes nothing.
+/// Revoke a key of an agent
+///
+/// It is refused from now on, and its open streams end. Revoking it again changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/service-accounts/{account_id}/keys/{key_id}/revoke",
@@ -81,11 +89,18 @@ pub(super) async fn create_service_account_key(
     params(
         ("account_id" = String, Path, description = "`sa_…`"),
         ("key_id" = String, Path, description = "`sak_…`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first"),
     ),
     responses(
         (status = 200, description = "It is revoked", body = AccountKeyAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 403, description = "forbidden", body = ErrorBody),
         (status = 404, description = "service_account_not_found, key_not_found", body = ErrorBody),
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
+        (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 pub(super) async fn revoke_service_account_key(

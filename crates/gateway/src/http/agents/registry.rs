@@ -3,6 +3,7 @@
 use axme_api::agents::{AgentAnswer, AgentsAnswer, AgentsQuery, RegisteredAgent};
 use axme_api::error::{ErrorBody, ErrorCode};
 use axme_core::address::Address;
+use axme_core::id::WorkspaceId;
 use axme_core::state::Agent;
 use axum::Json;
 use axum::extract::State;
@@ -41,41 +42,52 @@ pub(super) async fn list_agents(
     let limit = list_limit(query.limit)?;
     let (org, workspace) = (query.org_id.as_deref(), query.workspace_id.as_deref());
     let workspace = asked_workspace(&api, &caller, org, workspace)?;
-    let mut after = read_cursor(query.cursor.as_deref())?;
-    let control = &api.engine().control;
-    let mut found: Vec<Agent> = Vec::new();
-    if let Some(own) = caller.agent() {
-        let own = own.address_id();
-        found.extend(control.read(|state| state.agent(own?).cloned()));
-        found.retain(|agent| after.as_ref().is_none_or(|after| agent.address > *after));
-    } else {
-        loop {
-            let (last, read) = control.read(|state| {
-                let chunk = state.agents_of(workspace, after.as_ref()).take(CHUNK_AGENTS);
-                let (mut last, mut read) = (None, 0);
-                for agent in chunk {
-                    (last, read) = (Some(agent.address.clone()), read + 1);
-                    if agent.live_account().is_some() {
-                        found.push(agent.clone());
-                    }
-                    if found.len() > limit {
-                        break;
-                    }
-                }
-                (last, read)
-            });
-            if found.len() > limit || read < CHUNK_AGENTS {
-                break;
-            }
-            after = last;
-            tokio::task::yield_now().await;
+    let after = read_cursor(query.cursor.as_deref())?;
+    let mut found = match caller.agent() {
+        Some(own) => {
+            let own = own.address_id();
+            let own = api.engine().control.read(|state| state.agent(own?).cloned());
+            own.into_iter()
+                .filter(|own| after.as_ref().is_none_or(|at| own.address > *at))
+                .collect()
         }
-    }
+        None => registered(&api, workspace, after, limit + 1).await,
+    };
     let more = found.len() > limit;
     found.truncate(limit);
     let next_cursor = found.last().filter(|_| more).map(|last| last.address.to_string());
     let agents = found.iter().filter_map(|agent| shown(&api, agent)).collect();
     Ok(Json(AgentsAnswer { ok: true, agents, next_cursor }))
+}
+
+/// The registered agents of a workspace after an address, at most `agents_max`.
+async fn registered(
+    api: &Api,
+    workspace: WorkspaceId,
+    mut after: Option<Address>,
+    agents_max: usize,
+) -> Vec<Agent> {
+    let mut found: Vec<Agent> = Vec::new();
+    loop {
+        let (last, read) = api.engine().control.read(|state| {
+            let (mut last, mut read) = (None, 0);
+            for agent in state.agents_of(workspace, after.as_ref()).take(CHUNK_AGENTS) {
+                if found.len() == agents_max {
+                    break;
+                }
+                (last, read) = (Some(agent.address.clone()), read + 1);
+                if agent.live_account().is_some() {
+                    found.push(agent.clone());
+                }
+            }
+            (last, read)
+        });
+        if found.len() == agents_max || read < CHUNK_AGENTS {
+            return found;
+        }
+        after = last;
+        tokio::task::yield_now().await;
+    }
 }
 
 fn read_cursor(cursor: Option<&str>) -> Result<Option<Address>, ApiError> {

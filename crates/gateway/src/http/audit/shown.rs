@@ -35,8 +35,8 @@ fn of_entry(row: &AuditRow, entry: &Entry) -> AuditEvent {
         target: owned(&entry.target),
         request_id: owned(&entry.request_id),
         reason: owned(&entry.reason),
-        before: entry.before.as_ref().map(without_metadata),
-        after: entry.after.as_ref().map(without_metadata),
+        before: entry.before.clone(),
+        after: entry.after.clone(),
         // The log holds what was done; what was refused never comes into it.
         ..placed(row, &entry.action, AuditResult::Ok)
     }
@@ -118,29 +118,4 @@ fn counted(seen: &Observation) -> Value {
     };
     details.insert("count".to_owned(), json!(seen.count));
     Value::Object(details)
-}
-
-/// What a tenant keeps as metadata is not for the audit's readers.
-fn without_metadata(shown: &Value) -> Value {
-    let Value::Object(members) = shown else { return shown.clone() };
-    let kept = members.iter().filter(|(name, _)| *name != "metadata");
-    let kept = kept.map(|(name, value)| match name.as_str() {
-        "profile" => (name.clone(), without_metadata(value)),
-        _ => (name.clone(), value.clone()),
-    });
-    Value::Object(kept.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metadata_is_left_out_wherever_it_stands() {
-        let before = json!({"name": "Acme", "metadata": {"plan": "gold"}});
-        let after = json!({"slug": "acme", "profile": before});
-        assert_eq!(without_metadata(&before), json!({"name": "Acme"}));
-        assert_eq!(without_metadata(&after), json!({"slug": "acme", "profile": {"name": "Acme"}}));
-        assert_eq!(without_metadata(&json!([1])), json!([1]));
-    }
 }

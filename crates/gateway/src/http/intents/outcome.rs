@@ -110,7 +110,7 @@ mod tests {
     fn ended(body: Value) -> (Status, Value) {
         match of_resume(&body) {
             Asked::End(status, outcome) => (status, Value::Object(outcome)),
-            other => panic!("{body} is read as {other:?}"),
+            other @ (Asked::Approve | Asked::Withhold) => panic!("{body} is read as {other:?}"),
         }
     }
 

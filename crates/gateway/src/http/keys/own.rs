@@ -13,14 +13,18 @@ use crate::http::auth::Authenticated;
 use crate::http::error::ApiError;
 use crate::http::tenancy;
 
-/// Whose key this is, and where it acts when a request names no place.
+/// Tell whose key this is
+///
+/// And where it acts when a request names no place.
 #[utoipa::path(
     get,
     path = "/v1/keys/self",
     tag = "keys",
     responses(
         (status = 200, description = "The key of this request", body = SelfAnswer),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 pub(super) async fn get_own_key(

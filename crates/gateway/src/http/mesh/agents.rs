@@ -54,7 +54,7 @@ pub(super) async fn list_mesh_agents(
     let workspace = asked_workspace(&api, &caller, org, workspace)?;
     let asked = page::Asked::read(&query, workspace, &caller)?;
     let since = asked_period(query.window.as_deref())?.start(api.engine().clock.wall());
-    let only = asked.only.as_ref().and_then(|agent| agent.address_id());
+    let only = shown::only(&caller)?;
     let usage = api.engine().ledger.usage(workspace, only, since).await?;
     let summary = page::summary(&api, &asked, &usage);
     let page = page::read(&api, &asked).await;

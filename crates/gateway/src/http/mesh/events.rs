@@ -52,7 +52,7 @@ pub(super) async fn list_mesh_events(
         ),
     };
     let asked = Asked {
-        address_id: caller.agent().and_then(|agent| agent.address_id()),
+        address_id: super::shown::only(&caller)?,
         event_type: query.event_type.filter(|word| !word.is_empty()),
         after,
         ..Asked::everything(caller.key.scope, rows_max)
@@ -117,11 +117,10 @@ pub(super) async fn read(api: &Api, asked: Asked) -> Result<Page, ApiError> {
 
 /// The actions that a filter asks for; all of the mesh's when there is none.
 fn actions(event_type: Option<&str>) -> Vec<Box<str>> {
-    let is_of = |subject: &&str, event_type: &str| event_type.starts_with(*subject);
     match event_type {
         None => SUBJECTS.iter().map(|subject| Box::from(*subject)).collect(),
         Some(dotted) if dotted.contains('.') => {
-            let ours = SUBJECTS.iter().any(|subject| is_of(&subject, dotted));
+            let ours = SUBJECTS.iter().any(|subject| dotted.starts_with(subject));
             ours.then(|| Box::from(dotted)).into_iter().collect()
         }
         Some(bare) => SUBJECTS.iter().map(|subject| format!("{subject}{bare}").into()).collect(),

@@ -15,7 +15,7 @@ use super::record;
 use crate::http::Api;
 use crate::http::answers::parse_reference;
 use crate::http::auth::Authenticated;
-use crate::http::body::{Body, PathParams};
+use crate::http::body::{Body, PathParams, not_found};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
 
@@ -89,7 +89,11 @@ pub(super) fn target(
 /// A refusal of an order about an agent, with its name as it was given.
 pub(super) fn about_agent(error: ControlError, named: &str) -> ApiError {
     let error = ApiError::from(error);
-    if error.code == ErrorCode::AgentNotFound { error.detail("address", named) } else { error }
+    if error.code == ErrorCode::AgentNotFound {
+        not_found(error.code, named).detail("address", named)
+    } else {
+        error
+    }
 }
 
 fn offered_mode(mode: Option<&str>) -> Result<Mode, ApiError> {
@@ -108,8 +112,10 @@ fn offered_mode(mode: Option<&str>) -> Result<Mode, ApiError> {
 fn unconfirmed(kill: KillId) -> ApiError {
     ApiError::new(
         ErrorCode::KillUnconfirmed,
-        "enforced by this replica, and not durable in time: it is committed when it can be; \
-         kill again to be sure",
+        format!(
+            "enforced by this replica and not durable yet; it is committed when it can be, and \
+             found under /v1/mesh/kills/{kill} then"
+        ),
     )
     .detail("kill_id", kill.to_string())
     .detail("enforced_here", true)

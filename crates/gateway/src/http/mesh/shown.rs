@@ -1,9 +1,9 @@
 //! From the engine's values to the mesh's wire types.
 
-use std::fmt;
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 use axme_api::JsonObject;
+use axme_api::error::ErrorCode;
 use axme_api::mesh::{
     Counts, Durability, Kill, KillMode, KillSummary, MeshAgent, Receipt, ReplicaReceipt,
     ReplicaState,
@@ -14,15 +14,17 @@ use axme_core::hold::{Hold, RunState};
 use axme_core::id::{AddressId, Revision};
 use axme_core::state::{Agent, State};
 use axme_core::time::Timestamp;
+use axme_engine::Caller;
 use axme_engine::control;
+use axme_engine::enforcer::Cell;
 use axme_store::control::LogEntry;
 use axme_store::ledger::Usage;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 use crate::http::Api;
 use crate::http::answers::control_event_id;
+use crate::http::body::not_found;
+use crate::http::error::ApiError;
 
 /// One agent as the control state has it, taken out of it to be looked at.
 #[derive(Debug)]
@@ -87,6 +89,14 @@ pub(super) fn mesh_agent(api: &Api, found: &Found, usage: Option<Usage>) -> Mesh
         open_streams: open_streams as u64,
         revision: found.revision.0,
     }
+}
+
+/// The address that an agent's key is held to; none for keys that see more than one agent.
+pub(super) fn only(caller: &Caller) -> Result<Option<AddressId>, ApiError> {
+    let id = |own: &Arc<Cell>| {
+        own.address_id().ok_or_else(|| not_found(ErrorCode::AgentNotFound, own.address.as_str()))
+    };
+    caller.agent().map(id).transpose()
 }
 
 /// When an address became known. One that nobody registered has no date of its own.
@@ -193,30 +203,5 @@ pub(super) fn durability(word: &str) -> Durability {
         Durability::Replicated
     } else {
         Durability::Single
-    }
-}
-
-/// A structure that is read from a JSON object only: by itself serde takes a list of its fields'
-/// values too.
-#[derive(Debug)]
-pub(super) struct Object<T>(pub(super) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FromMap<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for FromMap<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(FromMap(PhantomData))
     }
 }

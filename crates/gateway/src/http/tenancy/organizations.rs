@@ -23,21 +23,24 @@ use crate::http::body::{Body, Params, PathParams};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
 
-/// Makes an organization. Its slug is made from the name when none is given, and never changes.
+/// Make an organization
+///
+/// Its slug is made from the name when none is given, and never changes.
 #[utoipa::path(
     post,
     path = "/v1/organizations",
     tag = "organizations",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first")),
     request_body = CreateOrganizationRequest,
     responses(
         (status = 200, description = "It is made", body = OrganizationAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden: not an owner of the installation", body = ErrorBody),
-        (
-            status = 409,
-            description = "duplicate_name: the slug is taken; or idempotency_key_reused",
-            body = ErrorBody,
-        ),
+        (status = 409, description = "duplicate_name: the slug is taken; or idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 pub(super) async fn create_organization(
@@ -67,7 +70,9 @@ pub(super) async fn create_organization(
     answer(&api, &caller, &org.to_string())
 }
 
-/// Lists the organizations that the key sees: its own, or all of the installation.
+/// List the organizations that the key sees
+///
+/// Its own, or all of the installation.
 #[utoipa::path(
     get,
     path = "/v1/organizations",
@@ -75,7 +80,10 @@ pub(super) async fn create_organization(
     params(ListQuery),
     responses(
         (status = 200, description = "A page of them", body = OrganizationsAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 pub(super) async fn list_organizations(
@@ -86,17 +94,15 @@ pub(super) async fn list_organizations(
     let limit = list_limit(query.limit)?;
     let after = cursor(query.cursor.as_deref())?;
     let Page { rows, next_cursor } = api.engine().control.read(|state| {
-        let seen = state.organizations().filter(|found| {
-            after.is_none_or(|after| found.org_id > after)
-                && sees_organization(&caller, found.org_id)
-        });
+        let organizations = state.organizations_after(after);
+        let seen = organizations.filter(|found| sees_organization(&caller, found.org_id));
         let shown = seen.map(|found| shown::organization(&caller, found));
         Page::take(shown, limit, |last| last.org_id.clone())
     });
     Ok(Json(OrganizationsAnswer { ok: true, organizations: rows, next_cursor }))
 }
 
-/// One organization.
+/// Look at one organization
 #[utoipa::path(
     get,
     path = "/v1/organizations/{org_id}",
@@ -104,7 +110,10 @@ pub(super) async fn list_organizations(
     params(("org_id" = String, Path, description = "UUID of the organization")),
     responses(
         (status = 200, description = "The organization", body = OrganizationAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "organization_not_found", body = ErrorBody),
+        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 pub(super) async fn get_organization(
@@ -115,19 +124,28 @@ pub(super) async fn get_organization(
     answer(&api, &caller, path.text("org_id"))
 }
 
-/// Changes an organization's profile; what is absent stays.
+/// Change an organization's profile
+///
+/// What is absent stays.
 #[utoipa::path(
     patch,
     path = "/v1/organizations/{org_id}",
     tag = "organizations",
-    params(("org_id" = String, Path, description = "UUID of the organization")),
+    params(
+        ("org_id" = String, Path, description = "UUID of the organization"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first"),
+    ),
     request_body = PatchOrganizationRequest,
     responses(
         (status = 200, description = "As it is now", body = OrganizationAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden: not an owner of it", body = ErrorBody),
         (status = 404, description = "organization_not_found", body = ErrorBody),
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 pub(super) async fn update_organization(

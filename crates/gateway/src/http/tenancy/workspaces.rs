@@ -24,23 +24,28 @@ use crate::http::body::{Body, Params, PathParams};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
 
-/// Makes a workspace. Its slug is made from the name when none is given, and never changes.
+/// Make a workspace
+///
+/// Its slug is made from the name when none is given, and never changes.
 #[utoipa::path(
     post,
     path = "/v1/organizations/{org_id}/workspaces",
     tag = "organizations",
-    params(("org_id" = String, Path, description = "UUID of the organization")),
+    params(
+        ("org_id" = String, Path, description = "UUID of the organization"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first"),
+    ),
     request_body = CreateWorkspaceRequest,
     responses(
         (status = 200, description = "It is made", body = WorkspaceAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden: not an owner of the organization", body = ErrorBody),
         (status = 404, description = "organization_not_found", body = ErrorBody),
-        (
-            status = 409,
-            description = "duplicate_name: the slug is taken; or idempotency_key_reused",
-            body = ErrorBody,
-        ),
+        (status = 409, description = "duplicate_name: the slug is taken; or idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 pub(super) async fn create_workspace(
@@ -78,7 +83,9 @@ pub(super) async fn create_workspace(
     answer(&api, &caller, named, &workspace.to_string())
 }
 
-/// Lists the workspaces of an organization that the key covers.
+/// List the workspaces of an organization
+///
+/// Those that the key covers.
 #[utoipa::path(
     get,
     path = "/v1/organizations/{org_id}/workspaces",
@@ -86,8 +93,11 @@ pub(super) async fn create_workspace(
     params(("org_id" = String, Path, description = "UUID of the organization"), ListQuery),
     responses(
         (status = 200, description = "A page of them", body = WorkspacesAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "organization_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 pub(super) async fn list_workspaces(
@@ -100,18 +110,16 @@ pub(super) async fn list_workspaces(
     let after: Option<WorkspaceId> = cursor(query.cursor.as_deref())?;
     let Page { rows, next_cursor } = api.engine().control.read(|state| {
         let org = seen_organization(state, &caller, path.text("org_id"))?.org_id;
-        let seen = state.workspaces().filter(|found| {
-            found.org_id == org
-                && after.is_none_or(|after| found.workspace_id > after)
-                && caller.key.scope.covers(found.scope())
-        });
+        let seen = state
+            .workspaces_after(after)
+            .filter(|found| found.org_id == org && caller.key.scope.covers(found.scope()));
         let shown = seen.map(|found| shown::workspace(&caller, found));
         Ok::<_, ApiError>(Page::take(shown, limit, |last| last.workspace_id.clone()))
     })?;
     Ok(Json(WorkspacesAnswer { ok: true, workspaces: rows, next_cursor }))
 }
 
-/// One workspace.
+/// Look at one workspace
 #[utoipa::path(
     get,
     path = "/v1/organizations/{org_id}/workspaces/{workspace_id}",
@@ -122,7 +130,10 @@ pub(super) async fn list_workspaces(
     ),
     responses(
         (status = 200, description = "The workspace", body = WorkspaceAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "organization_not_found, workspace_not_found", body = ErrorBody),
+        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
 pub(super) async fn get_workspace(
@@ -133,7 +144,9 @@ pub(super) async fn get_workspace(
     answer(&api, &caller, path.text("org_id"), path.text("workspace_id"))
 }
 
-/// Changes a workspace's profile; what is absent stays.
+/// Change a workspace's profile
+///
+/// What is absent stays.
 #[utoipa::path(
     patch,
     path = "/v1/organizations/{org_id}/workspaces/{workspace_id}",
@@ -141,14 +154,19 @@ pub(super) async fn get_workspace(
     params(
         ("org_id" = String, Path, description = "UUID of the organization"),
         ("workspace_id" = String, Path, description = "UUID of the workspace"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first"),
     ),
     request_body = PatchWorkspaceRequest,
     responses(
         (status = 200, description = "As it is now", body = WorkspaceAnswer),
+        (status = 400, description = "malformed_json", body = ErrorBody),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden: not an owner of it", body = ErrorBody),
         (status = 404, description = "organization_not_found, workspace_not_found", body = ErrorBody),
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
+        (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
 pub(super) async fn update_workspace(

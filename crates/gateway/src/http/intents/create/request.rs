@@ -206,7 +206,7 @@ mod tests {
             let mut body = json!({"intent_type": "intent.a.v1", "to_agent": "mailer"});
             body.as_object_mut().unwrap().append(&mut extra.as_object().unwrap().clone());
             let request: CreateRequest = serde_json::from_value(body).unwrap();
-            let error = check_texts(&request).and(check_counts(&request)).unwrap_err();
+            let error = check_texts(&request).and_then(|()| check_counts(&request)).unwrap_err();
             error.fields[0].loc[1].clone()
         };
         assert_eq!(refused(json!({"intent_type": "Email"})), "intent_type");

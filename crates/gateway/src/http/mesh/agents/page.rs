@@ -28,7 +28,7 @@ const CHUNK_AGENTS: usize = 1_024;
 pub(super) struct Asked {
     workspace: WorkspaceId,
     /// The caller itself, when its key is an agent's.
-    pub(super) only: Option<Arc<Cell>>,
+    only: Option<Arc<Cell>>,
     after: Option<Address>,
     limit: usize,
     health: Filter,
@@ -43,7 +43,7 @@ enum Filter {
 }
 
 /// Some agents in the order of their addresses.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) found: Vec<Found>,
     pub(super) next_cursor: Option<String>,
@@ -80,7 +80,7 @@ impl Asked {
 
 /// Reads the page that is asked for.
 pub(super) async fn read(api: &Api, asked: &Asked) -> Page {
-    let mut page = Page { found: Vec::new(), next_cursor: None };
+    let mut page = Page::default();
     let mut after = asked.after.clone();
     loop {
         let chunk = api.engine().control.read(|state| chunk(state, asked, after.as_ref()));
@@ -113,6 +113,12 @@ fn chunk(state: &State, asked: &Asked, after: Option<&Address>) -> Chunk {
         let found = own.map(|agent| Found::of(state, agent)).into_iter().collect();
         return Chunk { found, more_after: None };
     }
+    // Without a filter nothing is read beyond the page.
+    let enough = match asked.health {
+        Filter::All => asked.limit + 1,
+        Filter::One(_) => CHUNK_AGENTS,
+        Filter::Nothing => 0,
+    };
     let (mut found, mut read, mut last) = (Vec::new(), 0, None);
     for agent in state.agents_of(asked.workspace, after).take(CHUNK_AGENTS) {
         read += 1;
@@ -120,11 +126,11 @@ fn chunk(state: &State, asked: &Asked, after: Option<&Address>) -> Chunk {
         if is_listed(agent.live_account().is_some(), state.run_state(agent)) {
             found.push(Found::of(state, agent));
         }
-        if found.len() > asked.limit {
+        if found.len() >= enough {
             break;
         }
     }
-    let more = read == CHUNK_AGENTS || found.len() > asked.limit;
+    let more = enough > 0 && (read == CHUNK_AGENTS || found.len() >= enough);
     Chunk { found, more_after: last.filter(|_| more).cloned() }
 }
 

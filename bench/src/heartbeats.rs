@@ -1,0 +1,71 @@
+//! Heartbeats without metrics, beside a bare handler that answers the same bytes.
+//!
+//! The handler is axum's smallest: one route, no key, a constant. What the gateway adds is looking
+//! up the key, deciding, noting the sign of life, making the answer.
+
+use std::time::Duration;
+
+use crate::client::request;
+use crate::load::{Load, create_agents};
+use crate::processor_time;
+use crate::results::{Results, median};
+use crate::server::{HEARTBEAT, Server};
+
+const AGENTS_COUNT: usize = 32;
+const CONNECTIONS_COUNT: usize = 64;
+const ROUNDS_COUNT: usize = 5;
+const ROUND: Duration = Duration::from_secs(2);
+const WARM_UP: Duration = Duration::from_millis(300);
+const RATIO_MIN: f64 = 0.8;
+const EXTRA_MICROSECONDS_MAX: f64 = 10.0;
+
+pub fn measure(results: &mut Results) -> anyhow::Result<()> {
+    let (gateway, bare) = (Server::gateway()?, Server::bare()?);
+    let agents = create_agents(&mut gateway.operator()?, "sender", AGENTS_COUNT)?;
+    let beats: Vec<_> =
+        agents.iter().map(|agent| request("POST", HEARTBEAT, &agent.key, "")).collect();
+    let mut rounds: Vec<(Round, Round)> = Vec::new();
+    for _ in 0..ROUNDS_COUNT {
+        rounds.push((round(&gateway, &beats)?, round(&bare, &beats)?));
+    }
+    let of = |figure: fn(&(Round, Round)) -> f64| median(rounds.iter().map(figure).collect());
+    let ratio = of(|(gateway, bare)| gateway.a_second / bare.a_second);
+    let extra = of(|(gateway, bare)| gateway.microseconds - bare.microseconds);
+    results.at_least("heartbeats, of a bare handler's rate", ratio, RATIO_MIN, "");
+    results.note(
+        "heartbeats a second: gateway, bare handler",
+        format!("{:.0}, {:.0}", of(|round| round.0.a_second), of(|round| round.1.a_second)),
+    );
+    results.at_most(
+        "processor time of a heartbeat above the bare handler's",
+        extra,
+        EXTRA_MICROSECONDS_MAX,
+        "µs",
+    );
+    results.note(
+        "processor time of a request: gateway, bare handler",
+        format!(
+            "{:.1} µs, {:.1} µs",
+            of(|round| round.0.microseconds),
+            of(|round| round.1.microseconds)
+        ),
+    );
+    Ok(())
+}
+
+struct Round {
+    a_second: f64,
+    /// Processor time of the server for one request.
+    microseconds: f64,
+}
+
+fn round(server: &Server, beats: &[Vec<u8>]) -> anyhow::Result<Round> {
+    let load = Load::start(server.address, CONNECTIONS_COUNT, beats.to_vec());
+    load.watch(WARM_UP);
+    let before = processor_time::used_by(server.process_id())?;
+    let rate = load.watch(ROUND);
+    let used = processor_time::used_by(server.process_id())? - before;
+    load.stop()?;
+    let microseconds = used.as_secs_f64() * 1e6 / rate.done as f64;
+    Ok(Round { a_second: rate.a_second, microseconds })
+}
