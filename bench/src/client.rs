@@ -92,12 +92,14 @@ impl Connection {
         }
     }
 
-    /// Reads an answer of unknown length to its last chunk.
-    pub async fn to_last_chunk(&mut self) -> anyhow::Result<()> {
+    /// Reads an answer of unknown length until its last chunk, or until the connection is closed
+    /// under it.
+    pub async fn to_end(&mut self) {
         while !self.received[..self.filled].ends_with(b"0\r\n\r\n") {
-            self.receive().await?;
+            if self.receive().await.is_err() {
+                return;
+            }
         }
-        Ok(())
     }
 
     async fn receive(&mut self) -> anyhow::Result<()> {

@@ -2,11 +2,13 @@
 //!
 //! A question is what a request asks on its way: find the receiver by its address, register the
 //! work at both ends, check, and take the permit back. Hot means the same two agents again and
-//! again; at random means any two of the million, which is what a cold cache costs.
+//! again; at random means any two of the million, which is what a cold cache costs. Both are
+//! processor time of the asking thread.
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axme_core::decide::Action;
@@ -15,6 +17,7 @@ use axme_engine::clock::Clock;
 use axme_engine::enforcer::{Cell, Enforcer, KeyCell};
 
 use crate::allocator::bytes_of;
+use crate::processor_time;
 use crate::results::{Results, median};
 use crate::tenancy::Tenancy;
 
@@ -61,7 +64,7 @@ impl Pairs<'_> {
         let sender = self.key.agent.clone().context("the key is an agent's")?;
         let receiver = Tenancy::address(AGENTS_COUNT / 2);
         let round = || {
-            let began = Instant::now();
+            let began = processor_time::of_thread();
             for _ in 0..QUESTIONS_COUNT {
                 self.ask(&sender, black_box(&receiver));
             }
@@ -76,7 +79,7 @@ impl Pairs<'_> {
         let receivers: Vec<_> = (0..AGENTS_COUNT).map(Tenancy::address).collect();
         let mut chance = XorShift(0x9e37_79b9_7f4a_7c15);
         let mut round = || {
-            let began = Instant::now();
+            let began = processor_time::of_thread();
             for _ in 0..QUESTIONS_COUNT {
                 let (sender, receiver) = (chance.below(senders.len()), chance.below(AGENTS_COUNT));
                 self.ask(&senders[sender], &receivers[receiver]);
@@ -94,8 +97,8 @@ impl Pairs<'_> {
     }
 }
 
-fn each_ns(began: Instant) -> f64 {
-    began.elapsed().as_nanos() as f64 / QUESTIONS_COUNT as f64
+fn each_ns(began: Duration) -> f64 {
+    (processor_time::of_thread() - began).as_nanos() as f64 / QUESTIONS_COUNT as f64
 }
 
 /// Quick chance: drawing must not weigh on what is measured.

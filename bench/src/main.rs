@@ -20,6 +20,8 @@ mod server;
 mod streams;
 mod tenancy;
 
+use std::process::ExitCode;
+
 use results::Results;
 
 /// A benchmark: its name and what it adds to the results.
@@ -33,7 +35,17 @@ const BENCHMARKS: [Benchmark; 5] = [
     ("streams", streams::measure),
 ];
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     machine::raise_file_limit();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(kind) = arguments.first().and_then(|first| first.strip_prefix("--serve=")) {

@@ -1,8 +1,15 @@
-//! Processor time that a process has used.
+//! Processor time that processes and threads have used.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::time::{ClockId, clock_gettime};
+
+/// What the calling thread has used so far.
+pub fn of_thread() -> Duration {
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(used.tv_sec.unsigned_abs(), u32::try_from(used.tv_nsec).unwrap_or(0))
+}
 
 /// User and system time of all threads of a process so far.
 pub fn used_by(process_id: u32) -> anyhow::Result<Duration> {

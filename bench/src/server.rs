@@ -66,7 +66,8 @@ impl Server {
         let stdout = child.stdout.take().context("standard output is a pipe")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let (address, key) = line.trim_end().split_once(' ').context("the server did not start")?;
+        let (address, key) =
+            line.trim_end_matches('\n').split_once(' ').context("the server did not start")?;
         let (address, owner_key) = (address.parse()?, key.to_owned());
         Ok(Self { address, owner_key, child, stdin, _folder: folder })
     }

@@ -59,10 +59,12 @@ impl Tenancy {
     /// Registers agents, an entry each.
     pub fn add_agents(&mut self, count: usize) {
         for number in 0..count {
-            let (address_id, address) = (Chance.address(AT), Self::address(number));
+            // A thousand in a millisecond, so that ids come nearly in order, as in a log.
+            let at = Timestamp::from_micros(AT.as_micros() + i64::try_from(number).unwrap_or(0));
+            let (address_id, address) = (Chance.address(at), Self::address(number));
             self.strings_bytes += address.as_str().len() + ACTOR.len();
             let account = Account {
-                account_id: Chance.account(AT),
+                account_id: Chance.account(at),
                 display_name: None,
                 description: None,
                 created_by: ACTOR.into(),

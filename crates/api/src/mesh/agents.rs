@@ -68,7 +68,7 @@ pub struct MeshAgent {
     /// `active`, `killed`, `paused` or `quarantined`.
     #[serde(default)]
     pub run_state: String,
-    /// The newest hold in force, `null` for an active agent.
+    /// The strictest hold in force, the oldest of them; `null` for an active agent.
     #[serde(default)]
     pub kill: Option<KillSummary>,
     pub last_heartbeat_at: Option<String>,
@@ -79,7 +79,7 @@ pub struct MeshAgent {
     pub cost_period: f64,
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<JsonObject>,
-    /// The last metrics that the agent reported.
+    /// What the agent reported in the period: sums.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub metrics: Option<JsonObject>,

@@ -48,7 +48,7 @@ pub(super) async fn admit(State(api): State<Api>, mut request: Request, next: Ne
         Err(error) => return error.into_response(),
     };
     if !roles.contains(&caller.key.role) {
-        return role_refused(caller.key.role, roles).into_response();
+        return role_refused(caller.key.role, roles, matched).into_response();
     }
     let place = match take_place(&api, &request, &caller) {
         Ok(place) => place,
@@ -148,8 +148,11 @@ fn take_place(api: &Api, request: &Request, caller: &Caller) -> Result<Held, Api
     Ok((place, slot))
 }
 
-fn role_refused(role: Role, roles: &[Role]) -> ApiError {
-    let message = if role == Role::Agent && !roles.contains(&Role::Viewer) {
+fn role_refused(role: Role, roles: &[Role], path: Option<&str>) -> ApiError {
+    let stops = path.is_some_and(|path| path.ends_with("}/kill") || path.ends_with("}/resume"));
+    let message = if role == Role::Agent && stops {
+        "Agent keys cannot stop or resume agents; use an operator's key".to_owned()
+    } else if role == Role::Agent && !roles.contains(&Role::Viewer) {
         "Agent keys cannot do this; use an operator's key".to_owned()
     } else {
         let needed: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
