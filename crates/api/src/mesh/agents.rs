@@ -98,6 +98,9 @@ pub struct MeshAgent {
 pub struct Counts {
     pub admitted: u64,
     pub denied: u64,
+    /// Requests of which neither is known, because the store failed in the middle.
+    #[serde(default)]
+    pub unknown: u64,
     /// Where the figures come from: `gateway`.
     pub source: String,
 }

@@ -124,7 +124,7 @@ mod tests {
     use axme_core::time::Mono;
 
     fn figures(numbers: &[u64], admitted: u64, stop: Option<Stop>) -> Figures {
-        let gateway = Counts { admitted, denied: 2, source: "gateway".into() };
+        let gateway = Counts { admitted, denied: 2, unknown: 0, source: "gateway".into() };
         let counted = Counted { numbers: numbers.to_vec(), instances_denied: 2, gateway };
         Figures::new(4, stop.as_ref(), counted)
     }

@@ -84,6 +84,7 @@ pub(super) fn mesh_agent(api: &Api, found: &Found, usage: Option<Usage>) -> Mesh
         counts: Counts {
             admitted: counts.admitted,
             denied: counts.denied,
+            unknown: counts.unknown,
             source: "gateway".to_owned(),
         },
         open_streams: open_streams as u64,
