@@ -121,12 +121,57 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The hold that this adds, and what it stands on.
+    #[must_use]
+    pub fn added_hold(&self) -> Option<(HeldTarget, &Hold)> {
+        match self {
+            Self::HoldAdded { target, hold } => Some((*target, hold)),
+            Self::OrganizationPut { .. }
+            | Self::WorkspacePut { .. }
+            | Self::AddressRegistered { .. }
+            | Self::AccountPut { .. }
+            | Self::AccountDeleted { .. }
+            | Self::KeyPut { .. }
+            | Self::KeyRevoked { .. }
+            | Self::HoldsLifted { .. } => None,
+        }
+    }
+
+    /// Where this lifts holds, up to which revision, and whose they may be.
+    #[must_use]
+    pub fn lifted_holds(&self) -> Option<(HeldTarget, Revision, &Lifter)> {
+        match self {
+            Self::HoldsLifted { target, seen, lifter } => Some((*target, *seen, lifter)),
+            Self::OrganizationPut { .. }
+            | Self::WorkspacePut { .. }
+            | Self::AddressRegistered { .. }
+            | Self::AccountPut { .. }
+            | Self::AccountDeleted { .. }
+            | Self::KeyPut { .. }
+            | Self::KeyRevoked { .. }
+            | Self::HoldAdded { .. } => None,
+        }
+    }
+}
+
 /// What a hold stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "on", rename_all = "snake_case")]
 pub enum HeldTarget {
     Agent { address_id: AddressId },
     Workspace { workspace_id: WorkspaceId },
+}
+
+impl HeldTarget {
+    /// The agent, when it is one alone.
+    #[must_use]
+    pub const fn agent(self) -> Option<AddressId> {
+        match self {
+            Self::Agent { address_id } => Some(address_id),
+            Self::Workspace { .. } => None,
+        }
+    }
 }
 
 /// An entry that this version cannot read.

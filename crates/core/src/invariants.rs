@@ -110,23 +110,13 @@ fn supersedes(newer: &Hold, older: &Hold) -> bool {
 }
 
 fn lifts(change: &Change, target: HeldTarget, hold: &Hold) -> bool {
-    match change {
-        Change::HoldsLifted { target: lifted, seen, lifter } => {
-            let may = match lifter {
-                Lifter::Operator => true,
-                Lifter::Rule { name } => hold.by.rule.as_ref() == Some(name),
-            };
-            *lifted == target && may && hold.revision <= *seen
-        }
-        Change::OrganizationPut { .. }
-        | Change::WorkspacePut { .. }
-        | Change::AddressRegistered { .. }
-        | Change::AccountPut { .. }
-        | Change::AccountDeleted { .. }
-        | Change::KeyPut { .. }
-        | Change::KeyRevoked { .. }
-        | Change::HoldAdded { .. } => false,
-    }
+    change.lifted_holds().is_some_and(|(lifted, seen, lifter)| {
+        let may = match lifter {
+            Lifter::Operator => true,
+            Lifter::Rule { name } => hold.by.rule.as_ref() == Some(name),
+        };
+        lifted == target && may && hold.revision <= seen
+    })
 }
 
 #[cfg(test)]

@@ -107,5 +107,9 @@ impl Draft {
     }
 }
 
+fn check_limit(what: &'static str, count: usize, limit: usize) -> Result<(), Refusal> {
+    if count < limit { Ok(()) } else { Err(Refusal::LimitReached { what, limit }) }
+}
+
 #[cfg(test)]
 mod tests;

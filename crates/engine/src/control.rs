@@ -5,6 +5,7 @@
 //! head is, because they commute with everything but a resume, and a resume names what it saw.
 
 mod enforcement;
+mod folding;
 mod kill;
 mod receipt;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use axme_core::change::Entry;
 use axme_core::command::Order;
-use axme_core::id::{KillId, Revision};
+use axme_core::id::KillId;
 use axme_core::plan::{Plan, plan};
 use axme_core::refusal::Refusal;
 use axme_core::state::State;
@@ -35,9 +36,6 @@ use enforcement::Enforcement;
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(2);
 /// How often an order is planned again when the log has moved, before its caller is told to retry.
 const PLANS_MAX: usize = 16;
-/// Entries after which a new snapshot of the log is kept.
-const SNAPSHOT_ENTRIES: u64 = 1_000;
-
 /// Why an order was not carried out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ControlError {
@@ -224,64 +222,6 @@ impl Control {
         }
         let Ok(command) = answered.made.parse() else { return Ok(None) };
         Ok(self.log.find(command).await?)
-    }
-
-    /// Folds the log up to its head. `logged` is an entry that was just appended here: when it is
-    /// the next one, nothing has to be read.
-    pub async fn fold(self: &Arc<Self>, logged: Option<&LogEntry>) -> Result<(), StoreError> {
-        let _folding = self.folding.lock().await;
-        if let Some(logged) = logged {
-            let applied = self.read(State::revision);
-            if logged.revision <= applied {
-                return Ok(());
-            }
-            if logged.revision == applied.next() {
-                self.apply(logged);
-                return self.report().await.map(|_head| ());
-            }
-        }
-        loop {
-            let entries = self.log.tail(self.read(State::revision)).await?;
-            if entries.is_empty() {
-                return self.report().await.map(|_head| ());
-            }
-            entries.iter().for_each(|entry| self.apply(entry));
-        }
-    }
-
-    /// Applies one entry, and begins to enforce what it stops.
-    fn apply(self: &Arc<Self>, logged: &LogEntry) {
-        let stopped = {
-            let mut folded = self.folded.write().unwrap_or_else(PoisonError::into_inner);
-            folded.state.apply(logged.revision, &logged.entry);
-            folded.head = LogHead { revision: logged.revision, hash: logged.hash };
-            self.enforcer.project(&folded.state, &logged.entry)
-        };
-        self.begin_enforcing(logged.revision, stopped);
-    }
-
-    /// Reports how far this replica has come, and reads the log's head.
-    async fn report(&self) -> Result<LogHead, StoreError> {
-        let renewal = axme_store::control::Renewal {
-            by: self.me.clone(),
-            applied: self.read(State::revision),
-            enforced: self.enforcement.enforced(),
-        };
-        self.log.renew(renewal).await
-    }
-
-    /// Keeps a snapshot when the log has grown enough since the last one.
-    pub async fn keep_snapshot(&self, last: Revision) -> Result<Revision, StoreError> {
-        let loaded = {
-            let folded = self.folded.read().unwrap_or_else(PoisonError::into_inner);
-            if folded.head.revision.0 < last.0 + SNAPSHOT_ENTRIES {
-                return Ok(last);
-            }
-            folded.clone()
-        };
-        let revision = loaded.head.revision;
-        self.log.save_snapshot(loaded).await?;
-        Ok(revision)
     }
 
     /// The receipt of a kill that returned here lately.

@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::authority::Authority;
-use super::tenancy::check_limit;
-use super::{Draft, Outcome};
+use super::{Draft, Outcome, check_limit};
 use crate::address::is_name;
 use crate::change::Change;
 use crate::command::{NewAccount, Order};

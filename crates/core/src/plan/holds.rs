@@ -85,12 +85,8 @@ impl Found<'_> {
         after: RunState,
         changes: Vec<Change>,
     ) -> Draft {
-        let address_id = match self.target {
-            HeldTarget::Agent { address_id } => Some(address_id),
-            HeldTarget::Workspace { .. } => None,
-        };
         Draft {
-            address_id,
+            address_id: self.target.agent(),
             reason,
             before: Some(json!({ "run_state": self.run_state })),
             after: Some(json!({ "run_state": after })),

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::authority::Authority;
-use super::tenancy::check_limit;
-use super::{Draft, Outcome};
+use super::{Draft, Outcome, check_limit};
 use crate::change::Change;
 use crate::command::{NewKey, Order};
 use crate::id::KeyId;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::authority::Authority;
-use super::{Draft, Outcome, keys};
+use super::{Draft, Outcome, check_limit, keys};
 use crate::address::is_slug;
 use crate::change::Change;
 use crate::command::{Bootstrap, NewOrganization, NewWorkspace, Order};
@@ -170,10 +170,6 @@ fn shown(profile: &impl Serialize) -> Value {
 fn check_slug(field: &'static str, slug: &str) -> Result<(), Refusal> {
     let problem = "a slug has 3 to 63 lower-case letters, digits and hyphens, and begins and ends with a letter or digit";
     if is_slug(slug) { Ok(()) } else { Err(Refusal::Invalid { field, problem }) }
-}
-
-pub(super) fn check_limit(what: &'static str, count: usize, limit: usize) -> Result<(), Refusal> {
-    if count < limit { Ok(()) } else { Err(Refusal::LimitReached { what, limit }) }
 }
 
 fn taken(what: &'static str, value: &str) -> Refusal {

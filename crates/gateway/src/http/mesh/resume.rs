@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axme_api::error::{ErrorBody, ErrorCode};
 use axme_api::mesh::{ResumeAnswer, ResumeRequest};
-use axme_core::change::{Change, HeldTarget};
 use axme_core::command::{Command, Resume};
 use axme_core::id::{AddressId, Revision};
 use axme_core::state::State as ControlState;
@@ -157,18 +156,8 @@ fn unchanged(api: &Api, caller: &Caller, named: &str) -> Result<ResumeAnswer, Ap
 }
 
 fn lifted_up_to(logged: &LogEntry) -> Option<(AddressId, Revision)> {
-    logged.entry.changes.iter().find_map(|change| match change {
-        Change::HoldsLifted { target: HeldTarget::Agent { address_id }, seen, .. } => {
-            Some((*address_id, *seen))
-        }
-        Change::HoldsLifted { .. }
-        | Change::OrganizationPut { .. }
-        | Change::WorkspacePut { .. }
-        | Change::AddressRegistered { .. }
-        | Change::AccountPut { .. }
-        | Change::AccountDeleted { .. }
-        | Change::KeyPut { .. }
-        | Change::KeyRevoked { .. }
-        | Change::HoldAdded { .. } => None,
+    logged.entry.changes.iter().find_map(|change| {
+        let (target, seen, _lifter) = change.lifted_holds()?;
+        Some((target.agent()?, seen))
     })
 }

@@ -8,7 +8,6 @@ use axme_api::mesh::{
     Counts, Durability, Kill, KillMode, KillSummary, MeshAgent, Receipt, ReplicaReceipt,
     ReplicaState,
 };
-use axme_core::change::{Change, HeldTarget};
 use axme_core::health::Health;
 use axme_core::hold::{Hold, RunState};
 use axme_core::id::{AddressId, Revision};
@@ -138,19 +137,9 @@ pub(super) fn mean_latency_ms(usage: Usage) -> Option<f64> {
 
 /// The hold that a kill added, and the agent that it stands on.
 pub(super) fn ordered(logged: &LogEntry) -> Option<(&Hold, AddressId)> {
-    logged.entry.changes.iter().find_map(|change| match change {
-        Change::HoldAdded { target: HeldTarget::Agent { address_id }, hold } => {
-            Some((&**hold, *address_id))
-        }
-        Change::HoldAdded { .. }
-        | Change::OrganizationPut { .. }
-        | Change::WorkspacePut { .. }
-        | Change::AddressRegistered { .. }
-        | Change::AccountPut { .. }
-        | Change::AccountDeleted { .. }
-        | Change::KeyPut { .. }
-        | Change::KeyRevoked { .. }
-        | Change::HoldsLifted { .. } => None,
+    logged.entry.changes.iter().find_map(|change| {
+        let (target, hold) = change.added_hold()?;
+        Some((hold, target.agent()?))
     })
 }
 
