@@ -27,6 +27,9 @@ use uuid::Uuid;
 const FOLDER: &str = "AXME_TEST_FAILING_DISK";
 /// Largest file of the child in blocks of 512 bytes: 2 MiB.
 const FILE_BLOCKS_MAX: u32 = 4_096;
+/// Bytes of the payloads that fill the log, and of those that fill the database.
+const SMALL: usize = 2_000;
+const LARGE: usize = 1_400_000;
 /// Failed commits after which the child has seen enough.
 const UNKNOWN_ENOUGH: usize = 3;
 
@@ -49,7 +52,7 @@ impl Drop for Held {
     }
 }
 
-fn intent(n: u32) -> NewIntent {
+fn intent(n: u32, payload_bytes: usize) -> NewIntent {
     NewIntent {
         intent_id: id(n),
         workspace_id: WorkspaceId::from_uuid(Uuid::from_u128(1)),
@@ -57,7 +60,7 @@ fn intent(n: u32) -> NewIntent {
         to: Address::parse("agent://acme/prod/mailer").unwrap(),
         intent_type: "intent.email.send.v1".into(),
         correlation_id: "c".into(),
-        payload: format!("\"{}\"", "x".repeat(2_000)).into(),
+        payload: format!("\"{}\"", "x".repeat(payload_bytes)).into(),
         extras: "{}".into(),
         deadline_at: None,
         delivery_attempts_max: 3,
@@ -98,6 +101,7 @@ fn what_a_failed_commit_left_is_settled_before_anybody_reads_on() {
                 "refused" => assert!(!there, "intent {n} was refused and is there"),
                 "settled there" => assert!(there, "intent {n} was read and is lost"),
                 "settled" => assert!(!there, "intent {n} was not there and came back"),
+                "unsettled" => {}
                 other => panic!("intent {n} {other}"),
             }
         }
@@ -120,46 +124,60 @@ fn said(folder: &Path) -> BTreeMap<u32, String> {
     lines.map(|(n, said)| (n.parse().unwrap(), said.to_owned())).collect()
 }
 
-/// Admits until commits have failed often enough, and answers what was said of each intent.
-async fn fill(folder: &Path) -> BTreeMap<u32, String> {
+/// What was said of each intent.
+type Said = BTreeMap<u32, &'static str>;
+
+async fn fill(folder: &Path) -> Said {
     let store = SqliteStore::open(folder, SqliteOptions::default()).unwrap();
     let profile = ReplicaProfile { replica_id: "r".into(), region: None, version: "1".into() };
     store.join(&profile, Timestamp::default()).await.unwrap();
+    let mut said = Said::new();
+    while said.values().filter(|said| said.starts_with("settled")).count() < UNKNOWN_ENOUGH {
+        assert!(said.len() < 20_000, "commits do not fail");
+        admit(&store, &mut said, SMALL).await;
+    }
+    // Large ones fill the database itself: then even what is certain cannot be moved to it, and
+    // nothing is settled any more.
+    while !said.values().any(|said| *said == "unsettled") {
+        assert!(said.len() < 20_000, "the database does not fill up");
+        admit(&store, &mut said, LARGE).await;
+    }
+    said
+}
+
+/// Admits one intent more, and adds what was said of it.
+async fn admit(store: &SqliteStore, said: &mut Said, payload_bytes: usize) {
+    let n = u32::try_from(said.len()).unwrap();
     let held = Arc::new(AtomicU32::new(0));
-    let (mut said, mut unknown) = (BTreeMap::new(), 0);
-    for n in 0..20_000 {
-        let admitted = store.admit(intent(n), Box::new(CountedGate(Arc::clone(&held)))).await;
-        let word = match admitted {
-            Ok(_) => "acknowledged",
-            Err(WriteError::Store(StoreError::OutcomeUnknown(_))) => {
-                unknown += 1;
-                let settled = settled(&store, n).await;
-                assert_eq!(held.load(Ordering::SeqCst), 0, "it is settled and still in flight");
-                settled
-            }
-            Err(WriteError::Store(StoreError::Unavailable(_))) => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                "refused"
+    let gate = Box::new(CountedGate(Arc::clone(&held)));
+    let word = match store.admit(intent(n, payload_bytes), gate).await {
+        Ok(_) => "acknowledged",
+        Err(WriteError::Store(StoreError::OutcomeUnknown(_))) => settled(store, n, &held).await,
+        Err(WriteError::Store(StoreError::Unavailable(_))) => {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            "refused"
+        }
+        Err(other) => panic!("{other:?}"),
+    };
+    said.insert(n, word);
+}
+
+/// Waits until the store reads again, and says what it reads. Until then the intent is in flight.
+async fn settled(store: &SqliteStore, n: u32, held: &AtomicU32) -> &'static str {
+    for _ in 0..100 {
+        let held_before = held.load(Ordering::SeqCst);
+        let word = match store.intent(id(n)).await {
+            Ok(Some(_)) => "settled there",
+            Ok(None) => "settled",
+            Err(StoreError::Unavailable(_)) => {
+                assert_eq!(held_before, 1, "it is not settled and not in flight");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
             }
             Err(other) => panic!("{other:?}"),
         };
-        said.insert(n, word.to_owned());
-        if unknown == UNKNOWN_ENOUGH {
-            return said;
-        }
+        assert_eq!(held.load(Ordering::SeqCst), 0, "it is settled and still in flight");
+        return word;
     }
-    panic!("only {unknown} commits failed");
-}
-
-/// Waits until the store reads again, and says what it reads.
-async fn settled(store: &SqliteStore, n: u32) -> &'static str {
-    for _ in 0..500 {
-        match store.intent(id(n)).await {
-            Ok(Some(_)) => return "settled there",
-            Ok(None) => return "settled",
-            Err(StoreError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-    panic!("the store did not come back");
+    "unsettled"
 }

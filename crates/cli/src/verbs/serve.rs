@@ -22,6 +22,9 @@ impl Serve {
         let config = Config::load(given)
             .map_err(|error| Failure::Usage(format!("cannot run with these settings: {error}")))?;
         runtime::block_on(async {
+            let stop = runtime::stop_signal().map_err(|error| {
+                Failure::local("cannot listen for signals", error, "Try again.")
+            })?;
             let app = App::start(config)
                 .await
                 .map_err(|error| runtime::failure("cannot start", &error))?;
@@ -31,7 +34,7 @@ impl Serve {
             if let Some(address) = app.operator_address() {
                 output.line(format_args!("for operators and owners alone on http://{address}"))?;
             }
-            app.run(runtime::stop_signal()).await;
+            app.run(stop).await;
             Ok(())
         })?
     }

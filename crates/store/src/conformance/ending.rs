@@ -12,6 +12,7 @@ stories![
     steps_that_are_not_possible_change_nothing,
     what_comes_late_is_marked_so,
     a_repeated_fact_is_not_recorded_again,
+    a_fact_that_cannot_be_written_leaves_nothing,
     a_deadline_ends_an_intent_once,
 ];
 
@@ -85,6 +86,19 @@ async fn a_repeated_fact_is_not_recorded_again(stage: Stage) -> Result<(), Broke
     fact.idempotency = Some(key("k2", "{}"));
     stage.ledger().record(fact).await?;
     let free = stage.ledger().find_intent_answer(&key("k2", "{}")).await?;
+    ensure!(free.is_none(), "a fact that was not recorded took its key");
+    Ok(())
+}
+
+async fn a_fact_that_cannot_be_written_leaves_nothing(stage: Stage) -> Result<(), Broken> {
+    let sent = stage.sent("campaign", "mailer").await?;
+    let mut fact = stage.fact(sent.intent_id, Status::Completed);
+    (fact.late, fact.outcome) = (true, Some("no object".into()));
+    fact.idempotency = Some(key("k1", "{}"));
+    let answer = stage.ledger().record(fact).await;
+    ensure!(answer.is_err(), "an outcome that is no object was recorded: {answer:?}");
+    ensure_eq!(stage.stands(sent.intent_id).await?, sent, "the intent");
+    let free = stage.ledger().find_intent_answer(&key("k1", "{}")).await?;
     ensure!(free.is_none(), "a fact that was not recorded took its key");
     Ok(())
 }

@@ -155,7 +155,10 @@ impl Writer {
 
     /// None while there is nothing to do but to wait.
     fn patience(&self) -> Option<Duration> {
-        if self.connection.is_none() { Some(REOPEN_EVERY) } else { self.checkpoints.patience() }
+        if self.connection.is_some() {
+            return self.checkpoints.patience();
+        }
+        Some(REOPEN_EVERY.saturating_sub(self.last_attempt.elapsed()))
     }
 
     fn idle(&mut self) {
