@@ -21,7 +21,7 @@ use axme_core::decide::{Action, Denial, Ends, Reason, Standing, decide};
 use axme_core::hold::RunState;
 use axme_core::id::{Revision, WorkspaceId};
 use axme_core::key::KeyDigest;
-use axme_core::time::{Mono, Timestamp};
+use axme_core::time::Mono;
 use tokio::sync::Notify;
 
 pub use cell::{Cell, Counts, KeyCell};
@@ -66,8 +66,8 @@ impl Enforcer {
     pub fn new(clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             clock,
-            cells: papaya::HashMap::new(),
-            keys: papaya::HashMap::new(),
+            cells: whole_map(),
+            keys: whole_map(),
             imposed: papaya::HashMap::new(),
             strangers: AtomicU64::new(0),
             applied: AtomicU64::new(0),
@@ -141,7 +141,9 @@ impl Enforcer {
 
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.clock.mono() < Mono::from_nanos(self.fresh_until.load(Ordering::SeqCst))
+        let until = Mono::from_nanos(self.fresh_until.load(Ordering::SeqCst));
+        // Reading the clock is a good part of a decision; a view that stays fresh needs none.
+        until == Mono::FOREVER || self.clock.mono() < until
     }
 
     /// Tells whether the store has room for bulk data. Kills and revocations go on without.
@@ -164,7 +166,7 @@ impl Enforcer {
         Standing {
             fresh: self.is_fresh(),
             room: self.room.load(Ordering::SeqCst),
-            key_valid: key.works(self.clock.wall()),
+            key_valid: key.works_by(&self.clock),
         }
     }
 
@@ -202,8 +204,10 @@ impl Enforcer {
     pub fn open_streams(&self, workspace: WorkspaceId, address: &Address) -> usize {
         self.streams.count_of(&(workspace, address.clone()))
     }
+}
 
-    fn now(&self) -> Timestamp {
-        self.clock.wall()
-    }
+/// A map that is never left half way between two tables. With papaya's default, lookups that come
+/// after a growth without further writes search both: 1 µs instead of 45 ns at a million agents.
+fn whole_map<K: std::hash::Hash + Eq, V>() -> papaya::HashMap<K, V> {
+    papaya::HashMap::builder().resize_mode(papaya::ResizeMode::Blocking).build()
 }

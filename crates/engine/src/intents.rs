@@ -126,7 +126,7 @@ impl Intents {
     pub fn note_denied(&self, caller: &Caller, asking: Option<&Cell>, denied: &Denied) {
         let reason = denied.denial.reason;
         if let Some(asking) = asking {
-            asking.count_denied(reason);
+            asking.count_denied();
         }
         let Some(about) = denied.about.as_deref().or(asking) else { return };
         let scope = self.scope_of(about.workspace_id);

@@ -15,8 +15,8 @@ pub const TAIL_ENTRIES_MAX: usize = 1_000;
 /// Linearizable. A change is acknowledged only once it is durable.
 #[async_trait]
 pub trait ControlLog: Send + Sync + std::fmt::Debug {
-    /// Begins a new epoch for this replica: the last one of the same id plus one. It is committed
-    /// when this returns.
+    /// Begins a new epoch for this replica, one higher than every epoch of any replica before: its
+    /// number alone names an audit chain. It is committed when this returns.
     async fn join(&self, replica: &ReplicaProfile, at: Timestamp) -> Result<Epoch, StoreError>;
 
     /// The state at the head of the log.

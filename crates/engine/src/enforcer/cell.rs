@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, O
 use std::sync::{Arc, OnceLock};
 
 use axme_core::address::Address;
-use axme_core::decide::Reason;
 use axme_core::health::Health;
 use axme_core::hold::RunState;
 use axme_core::id::{AddressId, KeyId, WorkspaceId};
@@ -12,6 +11,8 @@ use axme_core::key::{Key, KeyStatus};
 use axme_core::role::{Role, Scope};
 use axme_core::time::Timestamp;
 use axme_core::word::Word;
+
+use crate::clock::Clock;
 
 const NEVER: i64 = i64::MIN;
 
@@ -30,7 +31,7 @@ pub struct Cell {
     last_health: AtomicU8,
     admitted: AtomicU64,
     unknown: AtomicU64,
-    denied: [AtomicU64; Reason::ALL.len()],
+    denied: AtomicU64,
 }
 
 /// What became of an agent's requests since this process started.
@@ -56,7 +57,7 @@ impl Cell {
             last_health: AtomicU8::new(u8::MAX),
             admitted: AtomicU64::new(0),
             unknown: AtomicU64::new(0),
-            denied: Default::default(),
+            denied: AtomicU64::new(0),
         }
     }
 
@@ -125,17 +126,15 @@ impl Cell {
         self.unknown.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn count_denied(&self, reason: Reason) {
-        if let Some(count) = self.denied.get(reason as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+    pub fn count_denied(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
     }
 
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
             admitted: self.admitted.load(Ordering::Relaxed),
-            denied: self.denied.iter().map(|count| count.load(Ordering::Relaxed)).sum(),
+            denied: self.denied.load(Ordering::Relaxed),
             unknown: self.unknown.load(Ordering::Relaxed),
         }
     }
@@ -187,6 +186,15 @@ impl KeyCell {
     #[must_use]
     pub fn works(&self, now: Timestamp) -> bool {
         self.status(now) == KeyStatus::Active
+    }
+
+    /// Whether it works now. The clock is read only for a key that can expire.
+    #[must_use]
+    pub fn works_by(&self, clock: &Clock) -> bool {
+        match self.expires_at {
+            Some(_) => self.works(clock.wall()),
+            None => !self.revoked.load(Ordering::SeqCst),
+        }
     }
 
     pub(super) fn revoke(&self) {

@@ -14,11 +14,10 @@ use super::{Cell, Enforcer, KeyCell};
 /// While it lives the work counts as in flight at both ends, and a kill of either waits for it.
 #[derive(Debug)]
 pub struct Permit {
-    asked: Asked,
+    registered: Registered,
     /// The revision on which it was decided.
     pub revision: Revision,
     pub admission: Admission,
-    _in_flight: InFlight,
 }
 
 impl Permit {
@@ -26,7 +25,7 @@ impl Permit {
     /// registered and decided again when its batch is written.
     #[must_use]
     pub fn into_gate(self) -> Box<dyn Gate> {
-        Box::new(self.asked)
+        Box::new(self.registered.0.clone())
     }
 }
 
@@ -39,20 +38,20 @@ impl Enforcer {
         sender: &Arc<Cell>,
         receiver: &Arc<Cell>,
     ) -> Result<Permit, Denial> {
-        let asked = Asked {
+        let question = Question {
             enforcer: Arc::clone(self),
             key: Arc::clone(key),
             action,
             sender: Arc::clone(sender),
             receiver: Arc::clone(receiver),
         };
-        let (revision, admission, in_flight) = asked.register_and_check()?;
-        Ok(Permit { asked, revision, admission, _in_flight: in_flight })
+        question.register_and_check()
     }
 }
 
-/// A question that can be asked again.
-struct Asked {
+/// Whether an action may happen; it can be asked again.
+#[derive(Clone)]
+struct Question {
     enforcer: Arc<Enforcer>,
     key: Arc<KeyCell>,
     action: Action,
@@ -60,56 +59,44 @@ struct Asked {
     receiver: Arc<Cell>,
 }
 
-impl Asked {
-    fn register_and_check(&self) -> Result<(Revision, Admission, InFlight), Denial> {
+impl Question {
+    fn register_and_check(self) -> Result<Permit, Denial> {
         // Read before the check, so that the decision is at least as new as the revision says.
         let revision = self.enforcer.applied();
-        let in_flight = InFlight::register(self);
-        let admission = decide(self.enforcer.standing(&self.key), self.action, in_flight.ends)?;
-        Ok((revision, admission, in_flight))
+        let sender = self.sender.word.register().run_state;
+        let receiver = self.receiver.word.register().run_state;
+        // From here on a denial leaves again.
+        let registered = Registered(self);
+        let Registered(question) = &registered;
+        let standing = question.enforcer.standing(&question.key);
+        let admission = decide(standing, question.action, Ends { sender, receiver })?;
+        Ok(Permit { registered, revision, admission })
     }
 }
 
-impl Gate for Asked {
+impl Gate for Question {
     fn decide_again(&self) -> Result<Pass, Denial> {
-        let (revision, admission, in_flight) = self.register_and_check()?;
-        Ok(Pass::new(revision, admission, Box::new(in_flight)))
+        let Permit { registered, revision, admission } = self.clone().register_and_check()?;
+        Ok(Pass::new(revision, admission, Box::new(registered)))
     }
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {} -> {}", self.action, self.sender.address, self.receiver.address)
     }
 }
 
-/// Work that is registered at both ends; it leaves when dropped.
+/// Work that is registered at both of its ends; it leaves when dropped.
 #[derive(Debug)]
-struct InFlight {
-    enforcer: Arc<Enforcer>,
-    sender: Arc<Cell>,
-    receiver: Arc<Cell>,
-    ends: Ends,
-}
+struct Registered(Question);
 
-impl InFlight {
-    fn register(asked: &Asked) -> Self {
-        let sender = asked.sender.word.register().run_state;
-        let receiver = asked.receiver.word.register().run_state;
-        Self {
-            enforcer: Arc::clone(&asked.enforcer),
-            sender: Arc::clone(&asked.sender),
-            receiver: Arc::clone(&asked.receiver),
-            ends: Ends { sender, receiver },
-        }
-    }
-}
-
-impl Drop for InFlight {
+impl Drop for Registered {
     fn drop(&mut self) {
-        for cell in [&self.sender, &self.receiver] {
+        let Question { enforcer, sender, receiver, .. } = &self.0;
+        for cell in [sender, receiver] {
             cell.word.leave();
-            self.enforcer.note_drained(cell);
+            enforcer.note_drained(cell);
         }
     }
 }

@@ -191,7 +191,7 @@ impl StreamGuard {
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {
         let key = &self.slot.owner.key;
-        let expired = || !key.works(self.enforcer.now());
+        let expired = || !key.works_by(&self.enforcer.clock);
         self.slot.ending().or_else(|| expired().then_some(Ending::KeyRevoked))
     }
 

@@ -73,6 +73,13 @@ fn run(config: Config, tell: &SyncSender<Started>, stopped: oneshot::Receiver<()
                 return;
             }
         };
+        let interrupted = match runtime::stop_signal() {
+            Ok(interrupted) => interrupted,
+            Err(error) => {
+                let _ = tell.send(Err(Failure::local("cannot listen for signals", error, "")));
+                return;
+            }
+        };
         let Begun::New { drawn: Some(drawn) } = app.begun() else { return };
         let started = (format!("http://{}", app.address()), drawn.token.clone());
         if tell.send(Ok(started)).is_err() {
@@ -82,7 +89,7 @@ fn run(config: Config, tell: &SyncSender<Started>, stopped: oneshot::Receiver<()
             let mut stopped = stopped;
             tokio::select! {
                 _ = &mut stopped => {}
-                () = runtime::stop_signal() => {
+                () = interrupted => {
                     // The story ends first and takes the gateway down itself.
                     end.ask();
                     let _ = stopped.await;
