@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use std::future::Future;
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// Stack of a worker; handlers keep large things on the heap.
@@ -20,7 +21,10 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure>
 /// Logs to standard error what `AXME_LOG` asks for: warnings and milestones when it is not set.
 pub(crate) fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("AXME_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logging = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second gateway in the same process logs through the first one's subscriber.
     let _ = logging.try_init();
 }
