@@ -17,7 +17,7 @@ use crate::http::body::{PathParams, not_found};
 use crate::http::error::ApiError;
 
 /// How long a kill's answer waits for the count of what the agent has not finished.
-const COUNT_WITHIN: Duration = Duration::from_millis(100);
+const COUNT_WITHIN: Duration = Duration::from_millis(20);
 /// How often a record is offered to the store, and how long between.
 const SAVES_MAX: usize = 10;
 const SAVE_AGAIN_AFTER: Duration = Duration::from_millis(200);
