@@ -1,7 +1,8 @@
-//! Heartbeats without metrics, beside a bare handler that answers the same bytes.
+//! Heartbeats without metrics, beside a bare handler that answers with the same body.
 //!
-//! The handler is axum's smallest: one route, no key, a constant. What the gateway adds is looking
-//! up the key, deciding, noting the sign of life, making the answer.
+//! The handler is as small as one in axum can be: one route, no key; it reads the request's body and
+//! writes the answer as JSON. What the gateway adds is ids, the key, its place, the decision, the
+//! sign of life, and what the answer says.
 
 use std::time::Duration;
 

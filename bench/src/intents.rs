@@ -1,5 +1,6 @@
 //! Durable intents: what the gateway takes over HTTP at 100 connections, beside a bare loop that
-//! writes the same rows and indexes in batches of as many.
+//! writes the same rows and indexes in the same batches: each of its transactions has as many rows
+//! as the gateway's had in the round before.
 
 use std::time::Duration;
 
@@ -24,21 +25,35 @@ pub fn measure(results: &mut Results) -> anyhow::Result<()> {
     let requests: Vec<_> = senders.iter().map(|sender| intent(sender, receiver)).collect();
     let folder = tempfile::tempdir()?;
     let mut bare = BareLoop::open(folder.path())?;
-    bare.run(WARM_UP, CONNECTIONS_COUNT)?;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS_COUNT {
         let load = Load::start(gateway.address, CONNECTIONS_COUNT, requests.clone());
         load.watch(WARM_UP);
-        let taken = load.watch(ROUND).a_second;
+        let before = gateway.commits()?;
+        let rate = load.watch(ROUND);
+        let commits = gateway.commits()?.wrapping_sub(before);
         load.stop()?;
-        rounds.push((taken, bare.run(ROUND, CONNECTIONS_COUNT)?));
+        let batch = (rate.done as f64 / f64::from(commits)).round();
+        bare.run(WARM_UP, batch as usize)?;
+        let written = bare.run(ROUND, batch as usize)?;
+        rounds.push(Round { taken: rate.a_second, written, batch });
     }
-    let of = |figure: fn(&(f64, f64)) -> f64| median(rounds.iter().map(figure).collect());
-    let ratio = of(|(taken, written)| taken / written);
+    let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
+    let ratio = of(|round| round.taken / round.written);
     results.at_least("durable intents, of a bare loop's rate", ratio, RATIO_MIN, "");
     results.note(
         "durable intents a second: gateway, bare loop",
-        format!("{:.0}, {:.0}", of(|round| round.0), of(|round| round.1)),
+        format!("{:.0}, {:.0}", of(|round| round.taken), of(|round| round.written)),
     );
+    results.note("intents in a transaction", format!("{:.0}", of(|round| round.batch)));
     Ok(())
+}
+
+struct Round {
+    /// Intents that the gateway took a second.
+    taken: f64,
+    /// Rows that the bare loop wrote a second.
+    written: f64,
+    /// Rows of a transaction, in both.
+    batch: f64,
 }

@@ -6,22 +6,20 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::{Context as _, bail};
+use axme_api::mesh::HeartbeatAnswer;
 use axme_engine::bootstrap::Begun;
 use axme_gateway::app::App;
 use axme_gateway::config::{Config, Given};
-use axum::Router;
-use axum::http::header::CONTENT_TYPE;
+use axum::body::Bytes;
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
+use axum::{Json, Router};
 use tempfile::TempDir;
 
 use crate::client::Blocking;
 
 /// Where the bare handler is, and the heartbeats of the gateway.
 pub const HEARTBEAT: &str = "/v1/mesh/heartbeat";
-
-/// What the gateway answers to a heartbeat, byte for byte but for times and ids.
-const HEARTBEAT_ANSWER: &str = r#"{"ok":true,"address_id":"addr_019ab1f0a0007000800000000000000a","address":"agent://myorg/production/sender-00","health_status":"healthy","status":"healthy","killed":false,"kill":null,"last_heartbeat_at":"2026-11-23T17:00:00.000000Z","server_time":"2026-11-23T17:00:00.000000Z","next_heartbeat_seconds":30}"#;
 
 /// A server that runs until this is dropped.
 pub struct Server {
@@ -31,7 +29,7 @@ pub struct Server {
     child: Child,
     /// The server ends when this is closed, also when this process is killed.
     stdin: Option<ChildStdin>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -47,6 +45,16 @@ impl Server {
 
     pub fn process_id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How many transactions its store has committed.
+    ///
+    /// The index beside a write-ahead log begins with its version, four bytes of padding, and a
+    /// counter that goes up with every transaction.
+    pub fn commits(&self) -> anyhow::Result<u32> {
+        let index = std::fs::read(self.folder.path().join("axme.db-shm"))?;
+        let counter = index.get(8..12).context("the index of the write-ahead log is shorter")?;
+        Ok(u32::from_ne_bytes(counter.try_into()?))
     }
 
     /// A connection of the operator.
@@ -69,7 +77,7 @@ impl Server {
         let (address, key) =
             line.trim_end_matches('\n').split_once(' ').context("the server did not start")?;
         let (address, owner_key) = (address.parse()?, key.to_owned());
-        Ok(Self { address, owner_key, child, stdin, _folder: folder })
+        Ok(Self { address, owner_key, child, stdin, folder })
     }
 }
 
@@ -111,8 +119,7 @@ async fn serve_gateway(folder: &Path) -> anyhow::Result<()> {
 }
 
 async fn serve_bare() -> anyhow::Result<()> {
-    let answer = || async { ([(CONTENT_TYPE, "application/json")], HEARTBEAT_ANSWER) };
-    let router = Router::new().route(HEARTBEAT, post(answer));
+    let router = Router::new().route(HEARTBEAT, post(bare_heartbeat));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     tell(listener.local_addr()?, "")?;
     let listener = listener.tap_io(|stream| {
@@ -122,6 +129,24 @@ async fn serve_bare() -> anyhow::Result<()> {
         served = axum::serve(listener, router) => Ok(served?),
         () = end_of_input() => Ok(()),
     }
+}
+
+/// Reads the body, and answers what the gateway answers to a heartbeat: the same members, of the
+/// same lengths.
+async fn bare_heartbeat(_body: Bytes) -> Json<HeartbeatAnswer> {
+    const MOMENT: &str = "2026-11-23T17:00:00.000000Z";
+    Json(HeartbeatAnswer {
+        ok: true,
+        address_id: "addr_019ab1f0a0007000800000000000000a".to_owned(),
+        address: "agent://myorg/production/sender-00".to_owned(),
+        health_status: "healthy".to_owned(),
+        status: "healthy".to_owned(),
+        killed: false,
+        kill: None,
+        last_heartbeat_at: MOMENT.to_owned(),
+        server_time: MOMENT.to_owned(),
+        next_heartbeat_seconds: 30,
+    })
 }
 
 fn tell(address: SocketAddr, key: &str) -> anyhow::Result<()> {

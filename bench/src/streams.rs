@@ -94,12 +94,15 @@ async fn read_all(
             anyhow::ensure!(head.status == 200, "a stream answered {}", head.status);
             opened.fetch_add(1, Ordering::SeqCst);
             connection.to_end().await;
-            Ok(Instant::now())
+            Ok((Instant::now(), connection))
         });
     }
-    let mut last = None;
+    let (mut last, mut kept) = (None, Vec::new());
     while let Some(ended) = tasks.join_next().await {
-        last = last.max(Some(ended??));
+        let (closed_at, connection) = ended??;
+        last = last.max(Some(closed_at));
+        // Closed when all have ended: a client comes back on its connection.
+        kept.push(connection);
     }
     last.context("no stream was open")
 }

@@ -106,68 +106,91 @@ pub enum Lifter {
 }
 
 /// The holds in force on one agent or workspace, oldest first.
+///
+/// Almost every agent has none, a million times: an absent list takes eight bytes, an empty one
+/// would take twenty-four.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Holds(Vec<Hold>);
+#[serde(from = "Vec<Hold>", into = "Vec<Hold>")]
+#[expect(clippy::box_collection, reason = "the size of the absent list is what counts")]
+pub struct Holds(Option<Box<Vec<Hold>>>);
+
+impl From<Vec<Hold>> for Holds {
+    fn from(holds: Vec<Hold>) -> Self {
+        Self((!holds.is_empty()).then(|| Box::new(holds)))
+    }
+}
+
+impl From<Holds> for Vec<Hold> {
+    fn from(holds: Holds) -> Self {
+        holds.0.map(|holds| *holds).unwrap_or_default()
+    }
+}
 
 impl Holds {
     /// The strictest of the holds in force.
     #[must_use]
     pub fn run_state(&self) -> RunState {
-        self.0.iter().map(|hold| hold.mode.run_state()).max().unwrap_or_default()
+        self.iter().map(|hold| hold.mode.run_state()).max().unwrap_or_default()
     }
 
     /// The strictest hold, the oldest of them: what people are told as the reason.
     #[must_use]
     pub fn strictest(&self) -> Option<&Hold> {
         let state = self.run_state();
-        self.0.iter().find(|hold| hold.mode.run_state() == state)
+        self.iter().find(|hold| hold.mode.run_state() == state)
     }
 
     /// The newest hold placed after `seen`, if there is one.
     #[must_use]
     pub fn newer_than(&self, seen: Revision) -> Option<&Hold> {
-        self.0.iter().rev().find(|hold| hold.revision > seen)
+        self.iter().rev().find(|hold| hold.revision > seen)
     }
 
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Hold> {
-        self.0.iter()
+        self.0.as_deref().map(Vec::as_slice).unwrap_or_default().iter()
     }
 
     /// Adds a hold; one that is in force already stays as it is.
     pub fn add(&mut self, hold: Hold) {
-        if self.0.iter().any(|held| held.kill_id == hold.kill_id) {
+        if self.iter().any(|held| held.kill_id == hold.kill_id) {
             return;
         }
-        self.0.push(hold);
-        if self.0.len() > HOLDS_PER_TARGET_MAX {
-            self.drop_superseded();
+        let holds = self.0.get_or_insert_default();
+        holds.push(hold);
+        if holds.len() > HOLDS_PER_TARGET_MAX {
+            drop_superseded(holds);
         }
     }
 
     /// Lifts what `lifter` may lift of the holds up to `seen`.
     pub fn lift(&mut self, seen: Revision, lifter: &Lifter) {
-        self.0.retain(|hold| {
+        let Some(holds) = &mut self.0 else { return };
+        holds.retain(|hold| {
             let in_reach = match lifter {
                 Lifter::Operator => true,
                 Lifter::Rule { name } => hold.by.rule.as_ref() == Some(name),
             };
             !(in_reach && hold.revision <= seen)
         });
-    }
-
-    fn drop_superseded(&mut self) {
-        let superseded = self.0.iter().enumerate().position(|(at, old)| {
-            self.0.iter().skip(at + 1).any(|new| new.mode == old.mode && new.by.rule == old.by.rule)
-        });
-        if let Some(at) = superseded {
-            self.0.remove(at);
+        if holds.is_empty() {
+            self.0 = None;
         }
+    }
+}
+
+/// Drops the oldest hold whose work a newer one does.
+fn drop_superseded(holds: &mut Vec<Hold>) {
+    let superseded = holds.iter().enumerate().position(|(at, old)| {
+        let mut newer = holds.iter().skip(at + 1);
+        newer.any(|new| new.mode == old.mode && new.by.rule == old.by.rule)
+    });
+    if let Some(at) = superseded {
+        holds.remove(at);
     }
 }
 

@@ -1,5 +1,8 @@
 //! The one file that draws random numbers: ids and the secrets of keys.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axme_core::id::{AccountId, AddressId, CommandId, IntentId, KeyId, KillId, OrgId, WorkspaceId};
 use axme_core::key::KeyDigest;
 use axme_core::time::Timestamp;
@@ -33,6 +36,21 @@ impl Chance {
     pub fn uuid(self, at: Timestamp) -> Uuid {
         let millis = u64::try_from(at.as_micros() / 1_000).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &random()).into_uuid()
+    }
+
+    /// A name for a request: unlike every other, and no secret. Drawn by counting on from one draw
+    /// of this process, because every request needs one.
+    #[must_use]
+    pub fn name_of_request(self, at: Timestamp) -> Uuid {
+        static FIRST: OnceLock<u64> = OnceLock::new();
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let first = *FIRST.get_or_init(|| u64::from_le_bytes(random()));
+        let number = first.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut tail = [0; 10];
+        let (_, low) = tail.split_at_mut(2);
+        low.copy_from_slice(&number.to_be_bytes());
+        let millis = u64::try_from(at.as_micros() / 1_000).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
     }
 
     #[must_use]

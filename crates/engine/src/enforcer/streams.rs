@@ -42,6 +42,8 @@ pub struct StreamOwner {
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     next_id: AtomicU64,
+    /// Streams that are to end and are open still.
+    ending: AtomicU64,
     open: Mutex<Open>,
 }
 
@@ -81,11 +83,12 @@ impl Slot {
         first
     }
 
-    fn end(&self, ending: Ending) {
+    /// Tells the stream to end; true the first time, whose reason stands.
+    fn end(&self, ending: Ending) -> bool {
         let code = ending as u8 + 1;
-        // The first reason stands.
-        let _ = self.ending.compare_exchange(0, code, Ordering::SeqCst, Ordering::SeqCst);
+        let first = self.ending.compare_exchange(0, code, Ordering::SeqCst, Ordering::SeqCst);
         self.wake.notify_one();
+        first.is_ok()
     }
 
     fn ending(&self) -> Option<Ending> {
@@ -135,22 +138,30 @@ impl Streams {
         let slots = open.by_agent.get(agent);
         let slots: Vec<_> = slots.into_iter().flat_map(BTreeMap::values).map(Arc::clone).collect();
         drop(open);
-        slots.iter().for_each(|slot| slot.end(Ending::Stopped));
+        slots.iter().for_each(|slot| self.end(slot, Ending::Stopped));
         slots
     }
 
     pub(super) fn end_of_key(&self, key: KeyId) {
         let open = self.lock();
         let of_key = |slot: &&Arc<Slot>| slot.owner.key.key_id == key;
-        open.by_id.values().filter(of_key).for_each(|slot| slot.end(Ending::KeyRevoked));
+        open.by_id.values().filter(of_key).for_each(|slot| self.end(slot, Ending::KeyRevoked));
     }
 
     pub(super) fn end_all(&self, ending: Ending) {
-        self.lock().by_id.values().for_each(|slot| slot.end(ending));
+        self.lock().by_id.values().for_each(|slot| self.end(slot, ending));
     }
 
     pub(super) fn count_of(&self, agent: &CellKey) -> usize {
         self.lock().by_agent.get(agent).map_or(0, BTreeMap::len)
+    }
+
+    fn end(&self, slot: &Slot, ending: Ending) {
+        // Counted before it is told: the stream may close at once, and counts itself off then.
+        self.ending.fetch_add(1, Ordering::SeqCst);
+        if !slot.end(ending) {
+            self.ending.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     fn close(&self, slot: &Slot) {
@@ -226,7 +237,10 @@ impl Drop for StreamGuard {
     fn drop(&mut self) {
         self.enforcer.streams.close(&self.slot);
         self.slot.closed.store(true, Ordering::SeqCst);
-        if self.slot.ending().is_some() {
+        // Whoever waits for a thousand streams is woken by the last of them, and looks for itself
+        // now and then meanwhile.
+        let streams = &self.enforcer.streams;
+        if self.slot.ending().is_some() && streams.ending.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.enforcer.drained.notify_waiters();
         }
     }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use uuid::Uuid;
 
 use super::Api;
 use super::error::ApiError;
@@ -27,9 +28,8 @@ pub(crate) struct RequestId(pub(crate) Box<str>);
 pub(super) async fn envelope(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let request_id = chosen_id(request.headers(), &REQUEST_ID).unwrap_or_else(|| drawn_id(&api));
     let trace_id = chosen_id(request.headers(), &TRACE_ID).unwrap_or_else(|| request_id.clone());
-    request
-        .extensions_mut()
-        .insert(RequestId(request_id.as_bytes().escape_ascii().to_string().into()));
+    let shown = request_id.to_str().unwrap_or_default();
+    request.extensions_mut().insert(RequestId(shown.into()));
     let path = request.uri().path().to_owned();
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_panic| {
@@ -106,6 +106,8 @@ fn chosen_id(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
 }
 
 fn drawn_id(api: &Api) -> HeaderValue {
-    let id = axme_engine::chance::Chance.uuid(api.engine().clock.wall()).to_string();
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    let id = axme_engine::chance::Chance.name_of_request(api.engine().clock.wall());
+    let mut text = Uuid::encode_buffer();
+    let text: &str = id.as_hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).unwrap_or_else(|_no_id| HeaderValue::from_static("none"))
 }

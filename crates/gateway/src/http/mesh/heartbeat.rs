@@ -5,6 +5,7 @@ mod object;
 
 use axme_api::error::ErrorBody;
 use axme_api::mesh::{HeartbeatAnswer, HeartbeatKill, HeartbeatRequest};
+use axme_core::health::{Health, HealthThresholds};
 use axme_core::hold::RunState;
 use axme_core::id::AddressId;
 use axme_engine::chance::Chance;
@@ -60,12 +61,12 @@ pub(super) async fn send_heartbeat(
 }
 
 fn answer(api: &Api, agent: &Cell) -> HeartbeatAnswer {
-    let engine = api.engine();
-    let now = engine.clock.wall();
+    // Just seen: this endpoint is called most, and the beat's own moment serves for all.
+    let seen = agent.last_seen().unwrap_or_default();
     let run_state = agent.run_state();
     let kill = if run_state == RunState::Active { None } else { kill_on(api, agent) };
-    let health = engine.heartbeats.health(agent).as_str();
-    let seen = agent.last_seen().unwrap_or(now);
+    let health = Health::at(seen, Some(seen), run_state, HealthThresholds::default()).as_str();
+    let seen = seen.to_string();
     let address_id = agent.address_id().map(|id| id.to_string());
     HeartbeatAnswer {
         ok: true,
@@ -75,8 +76,8 @@ fn answer(api: &Api, agent: &Cell) -> HeartbeatAnswer {
         status: health.to_owned(),
         killed: run_state == RunState::Killed,
         kill,
-        last_heartbeat_at: seen.to_string(),
-        server_time: now.to_string(),
+        last_heartbeat_at: seen.clone(),
+        server_time: seen,
         next_heartbeat_seconds: NEXT_BEAT_SECONDS,
     }
 }
