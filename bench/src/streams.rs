@@ -19,6 +19,8 @@ const ROUNDS_COUNT: usize = 30;
 const P99_MS_MAX: f64 = 50.0;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const OPEN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Streams that have begun look into their queue once; after this they rest.
+const SETTLE: Duration = Duration::from_millis(500);
 
 pub fn measure(results: &mut Results) -> anyhow::Result<()> {
     let gateway = Server::gateway()?;
@@ -56,7 +58,7 @@ pub fn measure(results: &mut Results) -> anyhow::Result<()> {
 struct Readers(std::thread::JoinHandle<anyhow::Result<Instant>>);
 
 impl Readers {
-    /// Answers once all of them are open.
+    /// Answers once all of them are open and wait.
     fn open(address: std::net::SocketAddr, open: &Arc<[u8]>) -> anyhow::Result<Self> {
         let (open, opened) = (Arc::clone(open), Arc::<AtomicUsize>::default());
         let count = Arc::clone(&opened);
@@ -71,6 +73,7 @@ impl Readers {
             }
             std::thread::sleep(LOOK_EVERY);
         }
+        std::thread::sleep(SETTLE);
         Ok(Self(thread))
     }
 
