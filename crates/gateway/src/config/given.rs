@@ -40,7 +40,7 @@ pub struct Given {
     #[arg(long, value_name = "SLUG", env = "AXME_WORKSPACE")]
     pub workspace: Option<String>,
 
-    /// Where people and agents reach this gateway [default: http://<listen>]
+    /// Where people and agents reach this gateway [default: http:// and --listen]
     #[arg(long, value_name = "URL", env = "AXME_PUBLIC_URL")]
     pub public_url: Option<String>,
 
