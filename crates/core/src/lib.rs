@@ -7,6 +7,7 @@
 //!   [`change::Entry`], and [`state::State::apply`] folds entries into the [`state::State`] that
 //!   every replica holds;
 //! * [`decide::decide`] says whether one action may happen, from the run states of its two ends;
+//! * [`lease`] says until when a replica may trust its view, and for whom a kill waits;
 //! * [`word::Word`] is the atomic word in which work registers before it is checked.
 
 pub mod address;
@@ -21,9 +22,11 @@ pub mod id;
 pub mod intent;
 pub mod invariants;
 pub mod key;
+pub mod lease;
 pub mod period;
 pub mod plan;
 pub mod refusal;
+pub mod replica;
 pub mod role;
 pub mod state;
 pub mod tenancy;

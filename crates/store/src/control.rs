@@ -6,8 +6,12 @@ use axme_core::change::Entry;
 use axme_core::id::{CommandId, Epoch, Revision};
 use axme_core::state::State;
 use axme_core::time::Timestamp;
+use tokio::sync::broadcast;
+
+pub use axme_core::replica::{ReplicaEpoch, Sighting};
 
 use crate::error::{AppendError, StoreError};
+use crate::hint::Hint;
 
 /// Entries that [`ControlLog::tail`] answers at most.
 pub const TAIL_ENTRIES_MAX: usize = 1_000;
@@ -16,7 +20,8 @@ pub const TAIL_ENTRIES_MAX: usize = 1_000;
 #[async_trait]
 pub trait ControlLog: Send + Sync + std::fmt::Debug {
     /// Begins a new epoch for this replica, one higher than every epoch of any replica before: its
-    /// number alone names an audit chain. It is committed when this returns.
+    /// number alone names an audit chain. It is committed when this returns. An earlier epoch of
+    /// this process whose last write has an unknown outcome is closed and gone before.
     async fn join(&self, replica: &ReplicaProfile, at: Timestamp) -> Result<Epoch, StoreError>;
 
     /// The state at the head of the log.
@@ -34,13 +39,16 @@ pub trait ControlLog: Send + Sync + std::fmt::Debug {
     /// The command that an idempotency key stands for, if it was used before.
     async fn find_answered(&self, key: &IdempotencyKey) -> Result<Option<Answered>, StoreError>;
 
-    /// Reports how far this replica has come, and reads the head in the same step.
-    async fn renew(&self, renewal: Renewal) -> Result<LogHead, StoreError>;
+    /// Reports how far this replica has come, and reads the head in the same step. With a store
+    /// that replicas share this is a durable write, so that a server that was deposed cannot
+    /// answer it. [`StoreError::Fenced`] and [`StoreError::OutcomeUnknown`] end the epoch.
+    async fn renew(&self, renewal: Renewal) -> Result<Renewed, StoreError>;
 
     /// Every epoch that is not gone.
     async fn replicas(&self) -> Result<Vec<ReplicaRow>, StoreError>;
 
-    /// Makes the store refuse every further write of these epochs.
+    /// Makes the store refuse every further write of these epochs. Returns once no write of theirs
+    /// is under way; a session that holds it up for 100 ms is ended.
     async fn close(&self, epochs: &[ReplicaEpoch], at: Timestamp) -> Result<(), StoreError>;
 
     /// Marks closed epochs as gone: nobody waits for them any more.
@@ -51,6 +59,26 @@ pub trait ControlLog: Send + Sync + std::fmt::Debug {
 
     /// How durable an acknowledged commit is.
     fn durability(&self) -> Durability;
+
+    /// Whether other replicas may be at the same store. One that is locked for this process's life
+    /// needs no leases.
+    fn is_shared(&self) -> bool;
+
+    /// What others have written, as far as the store tells without being asked. Every hint may be
+    /// lost and none is needed: it only makes things faster.
+    fn hints(&self) -> broadcast::Receiver<Hint>;
+
+    /// Why the store cannot be used at the moment; none when its last call went well.
+    fn trouble(&self) -> Option<Trouble>;
+}
+
+/// Why a store cannot be used: for logs, `/ready` and answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// A stable code, such as `store_unreachable`.
+    pub code: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
 }
 
 /// What an acknowledged commit survives.
@@ -111,13 +139,6 @@ pub enum Expected {
     Head(LogHead),
 }
 
-/// One life of one replica.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ReplicaEpoch {
-    pub replica_id: Box<str>,
-    pub epoch: Epoch,
-}
-
 /// What a replica says of itself when it joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaProfile {
@@ -130,23 +151,27 @@ pub struct ReplicaProfile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renewal {
     pub by: ReplicaEpoch,
-    /// The revision up to which its state is the fold.
-    pub applied: Revision,
+    /// Up to where its state is the fold.
+    pub applied: LogHead,
     /// The revision up to which everything that was let through before has ended.
     pub enforced: Revision,
+}
+
+/// What a renewal showed. Freshness counts from its sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    pub head: LogHead,
+    /// The hash that the log holds at the revision that was reported as applied; none when the log
+    /// does not reach so far.
+    pub at_applied: Option<Hash>,
 }
 
 /// A replica as the others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaRow {
-    pub replica: ReplicaEpoch,
+    pub sighting: Sighting,
     pub profile: ReplicaProfile,
-    pub applied: Revision,
-    pub enforced: Revision,
-    /// The store refuses its writes; it may not know yet.
-    pub closed: bool,
-    /// Counts its renewals; one that does not move is silent.
-    pub seq: u64,
+    pub joined_at: Timestamp,
 }
 
 /// A caller's key for a request that must happen once: `(sender, endpoint, key)`.

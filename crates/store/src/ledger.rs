@@ -90,6 +90,10 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Intents addressed to an agent with a cursor after `since`, in the order of their cursors.
     async fn queue(&self, query: QueueQuery) -> Result<Vec<Intent>, StoreError>;
 
+    /// Where these queues and intents stand, in one reading: for streams that wait at a replica
+    /// which nobody has told. What is not there is left out.
+    async fn positions(&self, watched: Watched) -> Result<Positions, StoreError>;
+
     /// How many intents from or to an agent were handed over and have not ended.
     async fn delivered_unfinished(
         &self,

@@ -12,10 +12,12 @@ pub mod control;
 pub mod error;
 pub mod faults;
 pub mod gate;
+pub mod hint;
 pub mod ledger;
 pub mod sqlite;
 
 pub use control::ControlLog;
 pub use error::{AppendError, StoreError, WriteError};
 pub use gate::{Gate, Pass};
+pub use hint::Hint;
 pub use ledger::Ledger;

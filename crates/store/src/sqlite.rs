@@ -29,6 +29,7 @@ mod lock;
 mod open;
 mod pace;
 mod patch;
+mod positions;
 mod queries;
 mod queue;
 mod readers;
@@ -52,9 +53,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::error::{StoreError, WriteError};
+use crate::hint::Hint;
 use job::Job;
 use queue::{Queue, Turned};
 use readers::Readers;
@@ -71,6 +73,8 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     standing: Arc<Standing>,
     retention: Arc<retention::Pass>,
+    /// Never used: nobody else writes.
+    hints: broadcast::Sender<Hint>,
     thread: Mutex<Option<JoinHandle<()>>>,
     ended: watch::Receiver<()>,
 }
@@ -149,6 +153,7 @@ impl SqliteStore {
             readers,
             standing,
             retention: Arc::default(),
+            hints: broadcast::Sender::new(1),
             thread: Mutex::new(Some(thread)),
             ended,
         })

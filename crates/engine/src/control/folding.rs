@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use axme_core::id::Revision;
 use axme_core::state::State;
 use axme_store::StoreError;
-use axme_store::control::{LogEntry, LogHead, Renewal};
+use axme_store::control::{LogEntry, LogHead, Renewal, Renewed};
 
 use super::Control;
 
@@ -24,13 +24,13 @@ impl Control {
             }
             if logged.revision == applied.next() {
                 self.apply(logged);
-                return self.report().await.map(|_head| ());
+                return self.report().await.map(drop);
             }
         }
         loop {
             let entries = self.log.tail(self.read(State::revision)).await?;
             if entries.is_empty() {
-                return self.report().await.map(|_head| ());
+                return self.report().await.map(drop);
             }
             entries.iter().for_each(|entry| self.apply(entry));
         }
@@ -48,12 +48,10 @@ impl Control {
     }
 
     /// Reports how far this replica has come, and reads the log's head.
-    pub(super) async fn report(&self) -> Result<LogHead, StoreError> {
-        let renewal = Renewal {
-            by: self.me.clone(),
-            applied: self.read(State::revision),
-            enforced: self.enforcement.enforced(),
-        };
+    pub(super) async fn report(&self) -> Result<Renewed, StoreError> {
+        let applied = self.folded.read().unwrap_or_else(PoisonError::into_inner).head;
+        let renewal =
+            Renewal { by: self.me.clone(), applied, enforced: self.enforcement.enforced() };
         self.log.renew(renewal).await
     }
 

@@ -112,7 +112,8 @@ impl Control {
                 return receipts;
             }
             // This replica is never silent to itself: it knows when it has enforced.
-            let silent: Vec<_> = waiting.into_iter().filter(|row| row.replica != self.me).collect();
+            let silent: Vec<_> =
+                waiting.into_iter().filter(|row| row.sighting.replica != self.me).collect();
             if !silent.is_empty() && self.clock.mono() >= acknowledged_at.plus(self.lease) {
                 self.fence(silent, ordered_at, &mut receipts).await;
             }
@@ -127,7 +128,8 @@ impl Control {
         ordered_at: Mono,
         receipts: &mut Vec<ReplicaReceipt>,
     ) {
-        let epochs: Vec<ReplicaEpoch> = silent.iter().map(|row| row.replica.clone()).collect();
+        let epochs: Vec<ReplicaEpoch> =
+            silent.iter().map(|row| row.sighting.replica.clone()).collect();
         if let Err(error) = self.log.close(&epochs, self.clock.wall()).await {
             tracing::error!(%error, "could not close the epochs of silent replicas");
         }
@@ -151,7 +153,7 @@ fn note_enforced(
         if receipts.iter().any(known) {
             continue;
         }
-        if row.enforced >= revision {
+        if row.sighting.enforced >= revision {
             receipts.push(receipt_of(row, ReplicaState::Enforced, after_ms));
         } else {
             waiting.push(row.clone());

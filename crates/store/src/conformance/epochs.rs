@@ -7,7 +7,7 @@ use axme_core::id::{Epoch, Revision};
 use crate::conformance::gates::open_gate;
 use crate::conformance::stage::{Stage, at, profile};
 use crate::conformance::{Broken, ensure, ensure_eq, stories};
-use crate::control::{Expected, Renewal, ReplicaEpoch};
+use crate::control::{Expected, LogHead, Renewal, ReplicaEpoch, ReplicaRow};
 use crate::error::{AppendError, StoreError, WriteError};
 
 stories![
@@ -18,7 +18,8 @@ stories![
 ];
 
 fn renewal(by: &ReplicaEpoch, applied: u64, enforced: u64) -> Renewal {
-    Renewal { by: by.clone(), applied: Revision(applied), enforced: Revision(enforced) }
+    let applied = LogHead { revision: Revision(applied), ..LogHead::default() };
+    Renewal { by: by.clone(), applied, enforced: Revision(enforced) }
 }
 
 async fn a_renewal_answers_the_head_and_shows_how_far_the_replica_is(
@@ -26,14 +27,21 @@ async fn a_renewal_answers_the_head_and_shows_how_far_the_replica_is(
 ) -> Result<(), Broken> {
     let before = stage.log().renew(renewal(&stage.me, 0, 0)).await?;
     let head = stage.append("agent.killed").await?;
-    ensure!(before != head, "a renewal answered a head that was not there yet");
-    ensure_eq!(stage.log().renew(renewal(&stage.me, 1, 1)).await?, head, "the head");
+    ensure!(before.head != head, "a renewal answered a head that was not there yet");
+    let applied = Renewal { applied: head, ..renewal(&stage.me, 1, 1) };
+    let renewed = stage.log().renew(applied).await?;
+    ensure_eq!(renewed.head, head, "the head");
+    ensure_eq!(renewed.at_applied, Some(head.hash), "the hash at what was applied");
+    let beyond = stage.log().renew(renewal(&stage.me, 5, 1)).await?;
+    ensure_eq!(beyond.at_applied, None, "the hash at a revision that the log does not reach");
     let rows = stage.log().replicas().await?;
-    let own = rows.into_iter().find(|row| row.replica == stage.me);
-    let Some(own) = own else { return Err(Broken("the replica is not listed".to_owned())) };
-    ensure_eq!((own.applied, own.enforced), (Revision(1), Revision(1)), "how far it is");
-    ensure_eq!((own.profile, own.closed), (profile(), false), "what it said of itself");
-    ensure_eq!(own.seq, 2, "its renewals");
+    let own = rows.into_iter().find(|row| row.sighting.replica == stage.me);
+    let Some(ReplicaRow { sighting: own, profile: said, .. }) = own else {
+        return Err(Broken("the replica is not listed".to_owned()));
+    };
+    ensure_eq!((own.applied, own.enforced), (Revision(5), Revision(1)), "how far it is");
+    ensure_eq!((said, own.closed), (profile(), false), "what it said of itself");
+    ensure_eq!(own.seq, 3, "its renewals");
     Ok(())
 }
 
@@ -53,11 +61,14 @@ async fn a_closed_epoch_writes_nothing_more(stage: Stage) -> Result<(), Broken> 
     ensure!(matches!(renewed, Err(StoreError::Fenced)), "a closed epoch renewed: {renewed:?}");
 
     let listed = stage.log().replicas().await?;
-    let closed = listed.iter().any(|row| row.replica == stage.me && row.closed);
+    let closed = listed.iter().any(|row| row.sighting.replica == stage.me && row.sighting.closed);
     ensure!(closed, "closed is not gone: it must be waited for");
     stage.log().retire(slice::from_ref(&stage.me), at(6)).await?;
     let listed = stage.log().replicas().await?;
-    ensure!(listed.iter().all(|row| row.replica != stage.me), "it has gone and is still listed");
+    ensure!(
+        listed.iter().all(|row| row.sighting.replica != stage.me),
+        "it has gone and is still listed"
+    );
     ensure_eq!(stage.queue("mailer", 0).await?.len(), 1, "the queue");
     Ok(())
 }

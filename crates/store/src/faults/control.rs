@@ -3,13 +3,15 @@
 use async_trait::async_trait;
 use axme_core::id::{CommandId, Epoch, Revision};
 use axme_core::time::Timestamp;
+use tokio::sync::broadcast;
 
 use crate::control::{
     Answered, Append, ControlLog, Durability, IdempotencyKey, Loaded, LogEntry, LogHead, Renewal,
-    ReplicaEpoch, ReplicaProfile, ReplicaRow,
+    Renewed, ReplicaEpoch, ReplicaProfile, ReplicaRow, Trouble,
 };
 use crate::error::{AppendError, StoreError};
 use crate::faults::{Faulty, call};
+use crate::hint::Hint;
 
 #[async_trait]
 impl ControlLog for Faulty {
@@ -37,7 +39,7 @@ impl ControlLog for Faulty {
         self.log.find_answered(key).await
     }
 
-    async fn renew(&self, renewal: Renewal) -> Result<LogHead, StoreError> {
+    async fn renew(&self, renewal: Renewal) -> Result<Renewed, StoreError> {
         self.log.renew(renewal).await
     }
 
@@ -59,5 +61,17 @@ impl ControlLog for Faulty {
 
     fn durability(&self) -> Durability {
         self.log.durability()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.log.is_shared()
+    }
+
+    fn hints(&self) -> broadcast::Receiver<Hint> {
+        self.log.hints()
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.log.trouble()
     }
 }

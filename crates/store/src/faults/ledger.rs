@@ -13,8 +13,8 @@ use crate::faults::{Faulty, call};
 use crate::gate::Gate;
 use crate::ledger::{
     Admitted, AuditQuery, AuditRow, ChainId, ChainLink, Event, Fact, HandedOver, Handing, Intent,
-    IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, QueueQuery, Recorded,
-    Requeued, Retention, SignsOfLife, Tally, Usage,
+    IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, Positions,
+    QueueQuery, Recorded, Requeued, Retention, SignsOfLife, Tally, Usage, Watched,
 };
 
 #[async_trait]
@@ -95,6 +95,10 @@ impl Ledger for Faulty {
 
     async fn queue(&self, query: QueueQuery) -> Result<Vec<Intent>, StoreError> {
         self.ledger.queue(query).await
+    }
+
+    async fn positions(&self, watched: Watched) -> Result<Positions, StoreError> {
+        self.ledger.positions(watched).await
     }
 
     async fn delivered_unfinished(

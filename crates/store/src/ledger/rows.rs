@@ -230,6 +230,22 @@ pub struct QueueQuery {
     pub rows_max: usize,
 }
 
+/// Queues and intents that somebody waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    pub queues: Vec<(WorkspaceId, Address)>,
+    pub intents: Vec<IntentId>,
+}
+
+/// Where they stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Positions {
+    /// The last cursor given in each queue.
+    pub queues: Vec<((WorkspaceId, Address), u64)>,
+    /// The sequence number of each intent's last event.
+    pub intents: Vec<(IntentId, u64)>,
+}
+
 /// How long things are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {

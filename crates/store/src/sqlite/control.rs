@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 use axme_core::id::{CommandId, Epoch, Revision};
 use axme_core::time::Timestamp;
+use tokio::sync::broadcast;
 
 use crate::control::{
     Answered, Append, ControlLog, Durability, IdempotencyKey, Loaded, LogEntry, LogHead, Renewal,
-    ReplicaEpoch, ReplicaProfile, ReplicaRow,
+    Renewed, ReplicaEpoch, ReplicaProfile, ReplicaRow, Trouble,
 };
 use crate::error::{AppendError, StoreError, WriteError};
+use crate::hint::Hint;
 use crate::sqlite::job::{Size, job};
 use crate::sqlite::{SqliteStore, append, epochs, idempotency, load, snapshot};
 
@@ -40,8 +42,12 @@ impl ControlLog for SqliteStore {
         self.read(move |connection| Ok(idempotency::find(connection, &key)?)).await
     }
 
-    async fn renew(&self, renewal: Renewal) -> Result<LogHead, StoreError> {
-        self.standing.renew(&renewal)
+    async fn renew(&self, renewal: Renewal) -> Result<Renewed, StoreError> {
+        let head = self.standing.renew(&renewal)?;
+        // Nobody else writes the log, so that what was applied is what it holds.
+        let at_applied =
+            (renewal.applied.revision <= head.revision).then_some(renewal.applied.hash);
+        Ok(Renewed { head, at_applied })
     }
 
     async fn replicas(&self) -> Result<Vec<ReplicaRow>, StoreError> {
@@ -87,6 +93,18 @@ impl ControlLog for SqliteStore {
 
     fn durability(&self) -> Durability {
         Durability::Single
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn hints(&self) -> broadcast::Receiver<Hint> {
+        self.hints.subscribe()
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        None
     }
 }
 

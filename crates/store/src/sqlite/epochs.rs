@@ -38,7 +38,7 @@ pub(super) fn join(
     batch.statement("DELETE FROM replica_epoch WHERE epoch < ?1")?.execute([oldest])?;
     batch.statement("DELETE FROM replica_beat WHERE epoch < ?1")?.execute([oldest])?;
     let replica = ReplicaEpoch { replica_id: profile.replica_id.clone(), epoch };
-    batch.then(Step::Joined(replica, profile.clone()));
+    batch.then(Step::Joined(replica, profile.clone(), at));
     Ok(epoch)
 }
 

@@ -13,14 +13,14 @@ use crate::error::{StoreError, WriteError};
 use crate::gate::Gate;
 use crate::ledger::{
     Admitted, AuditQuery, AuditRow, ChainId, ChainLink, Event, Fact, HandedOver, Handing, Intent,
-    IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, QueueQuery, Recorded,
-    Requeued, Retention, SignsOfLife, Tally, Usage,
+    IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, Positions,
+    QueueQuery, Recorded, Requeued, Retention, SignsOfLife, Tally, Usage, Watched,
 };
 use crate::sqlite::columns::Columns as _;
 use crate::sqlite::job::{Size, job, plain_job};
 use crate::sqlite::{
     SqliteStore, admit, audit, audit_events, chains, deadlines, facts, handover, idempotency,
-    patch, queries, requeue, rows, signs, tally, usage,
+    patch, positions, queries, requeue, rows, signs, tally, usage,
 };
 
 #[async_trait]
@@ -122,6 +122,10 @@ impl Ledger for SqliteStore {
 
     async fn queue(&self, query: QueueQuery) -> Result<Vec<Intent>, StoreError> {
         self.read(move |connection| Ok(queries::queue(connection, &query)?)).await
+    }
+
+    async fn positions(&self, watched: Watched) -> Result<Positions, StoreError> {
+        self.read(move |connection| Ok(positions::positions(connection, watched)?)).await
     }
 
     async fn delivered_unfinished(

@@ -6,8 +6,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axme_core::id::{Epoch, Revision};
+use axme_core::time::Timestamp;
 
-use crate::control::{LogHead, Renewal, ReplicaEpoch, ReplicaProfile, ReplicaRow};
+use crate::control::{LogHead, Renewal, ReplicaEpoch, ReplicaProfile, ReplicaRow, Sighting};
 use crate::error::StoreError;
 
 /// See the module.
@@ -30,7 +31,7 @@ struct Own {
 /// What a committed transaction changed.
 #[derive(Debug)]
 pub(super) enum Step {
-    Joined(ReplicaEpoch, ReplicaProfile),
+    Joined(ReplicaEpoch, ReplicaProfile, Timestamp),
     Appended(LogHead),
     Closed(ReplicaEpoch),
     Retired(ReplicaEpoch),
@@ -60,7 +61,11 @@ impl Standing {
 
     /// The epoch that bulk writes carry.
     pub(super) fn own(&self) -> Result<ReplicaEpoch, StoreError> {
-        self.lock().own.as_ref().map(|own| own.row.replica.clone()).ok_or(StoreError::Fenced)
+        self.lock()
+            .own
+            .as_ref()
+            .map(|own| own.row.sighting.replica.clone())
+            .ok_or(StoreError::Fenced)
     }
 
     /// Reports how far this replica has come.
@@ -69,11 +74,12 @@ impl Standing {
         let Some(head) = known.head else {
             return Err(StoreError::Unavailable("the database is being reopened".to_owned()));
         };
-        let own = known.own.as_mut().filter(|own| own.row.replica == renewal.by);
-        let Some(own) = own.filter(|own| !own.row.closed) else { return Err(StoreError::Fenced) };
-        own.row.applied = renewal.applied;
-        own.row.enforced = renewal.enforced;
-        own.row.seq += 1;
+        let own = known.own.as_mut().map(|own| &mut own.row.sighting);
+        let own = own.filter(|own| own.replica == renewal.by && !own.closed);
+        let Some(own) = own else { return Err(StoreError::Fenced) };
+        own.applied = renewal.applied.revision;
+        own.enforced = renewal.enforced;
+        own.seq += 1;
         Ok(head)
     }
 
@@ -91,21 +97,21 @@ impl Standing {
 impl Known {
     fn follow(&mut self, step: Step) {
         match step {
-            Step::Joined(replica, profile) => {
-                let row = ReplicaRow {
+            Step::Joined(replica, profile, joined_at) => {
+                let sighting = Sighting {
                     replica,
-                    profile,
                     applied: Revision::default(),
                     enforced: Revision::default(),
                     closed: false,
                     seq: 0,
                 };
+                let row = ReplicaRow { sighting, profile, joined_at };
                 self.own = Some(Own { row, gone: false });
             }
             Step::Appended(head) => self.head = Some(head),
             Step::Closed(replica) => {
                 if let Some(own) = self.own_of(&replica) {
-                    own.row.closed = true;
+                    own.row.sighting.closed = true;
                 }
             }
             Step::Retired(replica) => {
@@ -117,7 +123,7 @@ impl Known {
     }
 
     fn own_of(&mut self, replica: &ReplicaEpoch) -> Option<&mut Own> {
-        self.own.as_mut().filter(|own| own.row.replica == *replica)
+        self.own.as_mut().filter(|own| own.row.sighting.replica == *replica)
     }
 }
 

@@ -153,9 +153,9 @@ async fn receipt_from_now(api: &Api, logged: &LogEntry) -> Result<Receipt, ApiEr
     let log = api.engine().control.log();
     let rows = log.replicas().await?;
     let stopped = rows.into_iter().filter_map(|row| {
-        let state = if row.enforced >= logged.revision {
+        let state = if row.sighting.enforced >= logged.revision {
             ReplicaState::Enforced
-        } else if row.closed {
+        } else if row.sighting.closed {
             ReplicaState::Fenced
         } else {
             return None;
