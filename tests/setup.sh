@@ -7,6 +7,17 @@ set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# PostgreSQL's server programs: on the PATH, or where Debian puts them. The fault tests run servers
+# of their own with them, and look in the same places.
+has_postgresql() {
+    for server in "$(command -v postgres || true)" /usr/lib/postgresql/*/bin/postgres; do
+        [ -x "$server" ] || continue
+        folder=$(dirname "$(readlink -f "$server")")
+        [ -x "$folder/initdb" ] && [ -x "$folder/pg_basebackup" ] && return 0
+    done
+    return 1
+}
+
 # The Python environment holds exactly what the lock file names.
 environment_complete() { cmp -s "$1" "$2"; }
 
@@ -20,6 +31,10 @@ require() {
         echo "missing: strace, with which a test sees that an answer waits for the disk." >&2
         missing=1
     fi
+    if ! has_postgresql; then
+        echo "missing: PostgreSQL's server programs (initdb, postgres, pg_basebackup), which the fault tests run." >&2
+        missing=1
+    fi
     if [ "$missing" = 1 ]; then
         echo "get it:  make setup" >&2
         exit 2
@@ -29,11 +44,21 @@ require() {
 # Python can make a virtual environment (Debian packs that part apart).
 has_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
+# Debian's package makes and starts a server on the usual port unless it is told otherwise before.
+# The tests run servers of their own, so nothing is left running here. A server that is there
+# already is another matter, and stays as it is.
+forbid_server_of_the_package() {
+    settings=/etc/postgresql-common/createcluster.d
+    mkdir -p "$settings"
+    echo 'create_main_cluster = false' >"$settings/no-server-at-installation.conf"
+}
+
 install_debian_packages() {
     python=$1 wanted=
     has strace || wanted="$wanted strace"
     # The C compiler builds SQLite into the binary.
     has cc || wanted="$wanted gcc libc6-dev"
+    has_postgresql || wanted="$wanted postgresql"
     has "$python" || wanted="$wanted python3"
     has_venv "$python" || wanted="$wanted python3-venv"
     [ -n "$wanted" ] || return 0
@@ -46,6 +71,7 @@ install_debian_packages() {
         echo "get it:  sudo apt-get update && sudo apt-get install --yes$wanted" >&2
         exit 2
     fi
+    has_postgresql || forbid_server_of_the_package
     apt-get update
     # The list of packages is meant to be split into words.
     # shellcheck disable=SC2086
