@@ -138,6 +138,25 @@ impl Change {
         }
     }
 
+    /// Where an address becomes known by this under `id`.
+    #[must_use]
+    pub fn registered(&self, id: AddressId) -> Option<(WorkspaceId, Address)> {
+        match self {
+            Self::AddressRegistered { address_id, address, workspace_id } if *address_id == id => {
+                Some((*workspace_id, address.clone()))
+            }
+            Self::AddressRegistered { .. }
+            | Self::OrganizationPut { .. }
+            | Self::WorkspacePut { .. }
+            | Self::AccountPut { .. }
+            | Self::AccountDeleted { .. }
+            | Self::KeyPut { .. }
+            | Self::KeyRevoked { .. }
+            | Self::HoldAdded { .. }
+            | Self::HoldsLifted { .. } => None,
+        }
+    }
+
     /// Where this lifts holds, up to which revision, and whose they may be.
     #[must_use]
     pub fn lifted_holds(&self) -> Option<(HeldTarget, Revision, &Lifter)> {

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::address::Reference;
-use crate::hold::Mode;
+use crate::address::{Address, Reference};
+use crate::hold::{Hold, Mode};
 use crate::id::{AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, WorkspaceId};
 use crate::key::KeyDigest;
 use crate::role::{Role, Scope};
@@ -64,6 +64,8 @@ pub enum Command {
     },
     Kill(Kill),
     Resume(Resume),
+    /// Puts back holds that a replica knows and the log has lost.
+    RestoreHolds(Vec<LostHold>),
 }
 
 /// What a first start makes.
@@ -143,4 +145,13 @@ pub enum Target {
         register_as: Option<AddressId>,
     },
     Workspace(WorkspaceId),
+}
+
+/// A hold that was acknowledged, and is not in a log that came back from a failover or a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostHold {
+    pub workspace: WorkspaceId,
+    /// The agent that it stood on; none when it stood on the workspace.
+    pub agent: Option<(AddressId, Address)>,
+    pub hold: Hold,
 }

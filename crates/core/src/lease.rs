@@ -42,6 +42,18 @@ impl Lease {
         self.0
     }
 
+    /// The longer of two: whoever waits for several replicas waits for the longest lease.
+    #[must_use]
+    pub fn longer(self, other: Self) -> Self {
+        Self(self.0.max(other.0))
+    }
+
+    /// Several leases in a row.
+    #[must_use]
+    pub const fn times(self, count: u32) -> Self {
+        Self(self.0.saturating_mul(count))
+    }
+
     /// How long a replica serves after it has sent a renewal: less than the coordinator waits, by
     /// 2.5 % for the clock rate of each side.
     #[must_use]

@@ -8,6 +8,7 @@ mod accounts;
 mod authority;
 mod holds;
 mod keys;
+mod restore;
 mod tenancy;
 
 use serde_json::Value;
@@ -50,6 +51,7 @@ pub fn plan(state: &State, order: &Order) -> Result<Plan, Refusal> {
         Command::RevokeKey { key } => keys::revoke(state, order, &authority, *key),
         Command::Kill(kill) => holds::kill(state, order, &authority, kill),
         Command::Resume(resume) => holds::resume(state, &authority, resume),
+        Command::RestoreHolds(lost) => restore::restore(state, &authority, lost),
     }?;
     Ok(match outcome {
         None => Plan::Nothing,

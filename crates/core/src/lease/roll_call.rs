@@ -64,7 +64,8 @@ impl RollCall {
     }
 
     /// Takes in a reading of all epochs that are not gone. The reading was *begun* after the
-    /// commit was acknowledged; `silence` has noted it.
+    /// commit was acknowledged, on a server that was primary then; `silence` has noted it, and `now`
+    /// is when its answer came.
     pub fn look(
         &mut self,
         now: Mono,

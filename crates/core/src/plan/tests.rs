@@ -277,3 +277,47 @@ fn an_address_that_nobody_registered_can_be_stopped_leniently() {
     let bob = at.state.agent(AddressId::from_bytes([7; 16])).unwrap();
     assert_eq!(at.state.run_state(bob), RunState::Killed);
 }
+
+#[test]
+fn a_kill_that_registers_an_address_stops_whoever_has_registered_it_meanwhile() {
+    let mut at = Installation::new();
+    let before = at.state.clone();
+    at.agent(4, "mailer");
+    let kill = KillId::from_bytes([8; 16]);
+    let target = Target::Agent {
+        reference: Reference::Name("mailer".into()),
+        home: HOME,
+        register_as: Some(AddressId::from_bytes([7; 16])),
+    };
+    let command = Command::Kill(Kill { kill, target, mode: Mode::Halt, reason: None });
+    let order = Order {
+        command_id: kill.into(),
+        actor: Actor::Local,
+        at: Timestamp::default(),
+        origin: Origin::default(),
+        command,
+    };
+    // Planned on a replica that has not seen the registration, and appended all the same.
+    let Ok(Plan::Append(entry)) = plan(&before, &order) else { panic!("kills append") };
+    at.state.apply(at.state.revision().next(), &entry);
+    assert_eq!(at.run_state("mailer"), RunState::Killed);
+    assert!(at.state.agent(AddressId::from_bytes([7; 16])).is_none(), "one agent an address");
+    at.resume(Actor::Key(OWNER), "mailer", at.state.revision()).unwrap();
+    assert_eq!(at.run_state("mailer"), RunState::Active);
+}
+
+#[test]
+fn holds_that_a_log_has_lost_are_put_back_once() {
+    let mut at = Installation::new();
+    at.agent(4, "mailer");
+    let mut lost = Installation::new();
+    lost.agent(4, "mailer");
+    at.kill(Actor::Key(OWNER), "mailer").unwrap();
+    let holds = at.state.holds_not_in(&lost.state);
+    assert_eq!(holds.len(), 1);
+    assert_eq!(lost.run_state("mailer"), RunState::Active);
+    lost.give(Actor::Gateway, Command::RestoreHolds(holds.clone())).unwrap();
+    assert_eq!(lost.run_state("mailer"), RunState::Killed);
+    assert_eq!(lost.give(Actor::Gateway, Command::RestoreHolds(holds)), Ok(Plan::Nothing));
+    assert_eq!(at.state.holds_not_in(&lost.state), []);
+}

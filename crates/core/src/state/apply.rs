@@ -11,12 +11,26 @@ impl State {
     pub fn apply(&mut self, revision: Revision, entry: &Entry) {
         debug_assert_eq!(revision, self.revision.next(), "entries are applied in order");
         for change in &entry.changes {
-            self.apply_change(revision, entry.at, change);
+            self.apply_change(revision, entry, change);
         }
         self.revision = revision;
     }
 
-    fn apply_change(&mut self, revision: Revision, at: Timestamp, change: &Change) {
+    /// What a change of `entry` is about. A kill that registers an address may come to the log
+    /// after somebody else has registered it: kills append whatever the head is. Then it is about
+    /// the agent that holds the address.
+    #[must_use]
+    pub fn standing_target(&self, entry: &Entry, target: HeldTarget) -> HeldTarget {
+        let HeldTarget::Agent { address_id } = target else { return target };
+        if self.agents.contains_key(&address_id) {
+            return target;
+        }
+        let registered = entry.changes.iter().find_map(|change| change.registered(address_id));
+        let holder = registered.and_then(|place| self.index.addresses.get(&place));
+        holder.map_or(target, |holder| HeldTarget::Agent { address_id: *holder })
+    }
+
+    fn apply_change(&mut self, revision: Revision, entry: &Entry, change: &Change) {
         match change {
             Change::OrganizationPut { organization } => {
                 self.index.put_organization(organization);
@@ -26,6 +40,8 @@ impl State {
                 self.index.put_workspace(workspace);
                 self.workspaces.insert(workspace.workspace_id, (**workspace).clone());
             }
+            Change::AddressRegistered { address, workspace_id, .. }
+                if self.index.addresses.contains_key(&(*workspace_id, address.clone())) => {}
             Change::AddressRegistered { address_id, address, workspace_id } => {
                 let agent = Agent {
                     address_id: *address_id,
@@ -41,20 +57,22 @@ impl State {
             Change::AccountDeleted { address_id, .. } => {
                 let agent = self.agents.get_mut(address_id);
                 if let Some(account) = agent.and_then(|agent| agent.account.as_mut()) {
-                    account.deleted_at = Some(at);
+                    account.deleted_at = Some(entry.at);
                 }
             }
             Change::KeyPut { key } => {
                 self.index.put_key(key);
                 self.keys.insert(key.key_id, (**key).clone());
             }
-            Change::KeyRevoked { key_id } => self.revoke_key(*key_id, at),
+            Change::KeyRevoked { key_id } => self.revoke_key(*key_id, entry.at),
             Change::HoldAdded { target, hold } => {
                 let hold = Hold { revision, ..(**hold).clone() };
-                self.change_holds(*target, |holds| holds.add(hold));
+                self.change_holds(self.standing_target(entry, *target), |holds| holds.add(hold));
             }
             Change::HoldsLifted { target, seen, lifter } => {
-                self.change_holds(*target, |holds| holds.lift(*seen, lifter));
+                self.change_holds(self.standing_target(entry, *target), |holds| {
+                    holds.lift(*seen, lifter)
+                });
             }
         }
     }

@@ -3,7 +3,9 @@
 use std::ops::Bound;
 
 use crate::address::{Address, Reference};
-use crate::id::{AccountId, AddressId, KeyId, OrgId, WorkspaceId};
+use crate::command::LostHold;
+use crate::hold::{Hold, Holds};
+use crate::id::{AccountId, AddressId, KeyId, KillId, OrgId, WorkspaceId};
 use crate::key::{Key, KeyDigest};
 use crate::role::{Role, Scope};
 use crate::state::{Agent, State};
@@ -80,6 +82,28 @@ impl State {
             .range((from, Bound::Unbounded))
             .take_while(move |((of, _), _)| *of == workspace)
             .filter_map(|(_, id)| self.agents.get(id))
+    }
+
+    /// The holds that stand here and not in `other`.
+    #[must_use]
+    pub fn holds_not_in(&self, other: &Self) -> Vec<LostHold> {
+        let of_workspaces = self.workspaces.values().flat_map(|workspace| {
+            let there = other.workspace(workspace.workspace_id).map(|there| &there.holds);
+            missing(&workspace.holds, there).map(|hold| LostHold {
+                workspace: workspace.workspace_id,
+                agent: None,
+                hold: hold.clone(),
+            })
+        });
+        let of_agents = self.agents.values().flat_map(|agent| {
+            let there = other.agent(agent.address_id).map(|there| &there.holds);
+            missing(&agent.holds, there).map(|hold| LostHold {
+                workspace: agent.workspace_id,
+                agent: Some((agent.address_id, agent.address.clone())),
+                hold: hold.clone(),
+            })
+        });
+        of_workspaces.chain(of_agents).collect()
     }
 
     /// The agent that a caller means. `home` is where bare names and short addresses are looked up.
@@ -173,4 +197,9 @@ impl State {
 /// Where a page begins that goes on after `after`.
 fn past<T>(after: Option<T>) -> Bound<T> {
     after.map_or(Bound::Unbounded, Bound::Excluded)
+}
+
+fn missing<'a>(holds: &'a Holds, there: Option<&Holds>) -> impl Iterator<Item = &'a Hold> {
+    let there: Vec<KillId> = there.into_iter().flatten().map(|hold| hold.kill_id).collect();
+    holds.iter().filter(move |hold| !there.contains(&hold.kill_id))
 }
