@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import ssl
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -85,16 +86,20 @@ class Agent:
 class Api:
     """Calls of one key. With `keep_alive` all calls share one connection (one thread only)."""
 
-    def __init__(self, url: str, key: str | None, *, keep_alive: bool = False) -> None:
-        self.url, self.key = url, key
+    def __init__(
+        self, url: str, key: str | None, *, keep_alive: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.url, self.key, self.tls = url, key, tls
         self.host, self.port = urlsplit(url).hostname or "", urlsplit(url).port or 80
         self._kept: http.client.HTTPConnection | None = None
         self._keep_alive = keep_alive
 
     def with_key(self, key: str | None) -> Api:
-        return Api(self.url, key)
+        return Api(self.url, key, tls=self.tls)
 
     def connect(self, timeout_s: float = ANSWER_TIMEOUT_S) -> http.client.HTTPConnection:
+        if self.tls is not None:
+            return http.client.HTTPSConnection(self.host, self.port, timeout=timeout_s, context=self.tls)
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout_s)
 
     def call(

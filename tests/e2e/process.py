@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -72,6 +73,8 @@ class Gateway:
         self.url = f"http://127.0.0.1:{self.port}"
         self.owner_key = secrets.token_hex(32) if owner_key == "" else owner_key
         self.arguments = list(arguments)
+        # Whom to trust where it serves over TLS.
+        self.tls: ssl.SSLContext | None = None
         # Whether the test itself says where to listen (as flag, variable or in a file).
         self.listens_by_itself = False
         self.environment = dict(environment or {})
@@ -80,7 +83,7 @@ class Gateway:
 
     @property
     def owner(self) -> Api:
-        return Api(self.url, self.owner_key)
+        return Api(self.url, self.owner_key, tls=self.tls)
 
     def command(self) -> list[str]:
         listen = [] if self.listens_by_itself else ["--listen", f"127.0.0.1:{self.port}"]
@@ -123,7 +126,7 @@ class Gateway:
         if code is not None:
             raise GatewayEnded(f"the gateway ended with {code}:\n{self.log()}")
         try:
-            return Api(self.url, None).get("/ready", timeout_s=2.0).status == 200
+            return Api(self.url, None, tls=self.tls).get("/ready", timeout_s=2.0).status == 200
         except OSError:
             return False
 

@@ -190,6 +190,9 @@ error_codes! {
     RateLimitExceeded = "rate_limit_exceeded" 429 Policy Helps Nothing;
     /// A cost limit is used up until `details.reset_at`.
     CostLimitExceeded = "cost_limit_exceeded" 429 Policy Helps Nothing;
+    /// The key does not work, like those of too many requests from the same address. Keys that
+    /// work are never refused with it, so trying again with the same one is useless.
+    TooManySignIns = "too_many_sign_ins" 429 Auth IsUseless Nothing;
 
     /// Something broke inside the gateway; its log says what.
     InternalError = "internal_error" 500 Internal Helps Perhaps;

@@ -15,6 +15,7 @@ pub mod health;
 pub mod intents;
 pub mod keys;
 pub mod mesh;
+pub mod replicas;
 pub mod tenancy;
 
 pub use error::{Category, Detail, ErrorBody, ErrorCode, FieldError};

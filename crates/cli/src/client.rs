@@ -7,8 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 use ureq::http::{Method, Request, Response};
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 const CONNECT_TIMEOUT_MS: u64 = 5_000;
@@ -27,7 +29,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(settings: Settings) -> Self {
+    /// # Errors
+    /// A file of the authority to trust that cannot be read, or holds no certificate.
+    pub(crate) fn new(settings: Settings) -> Result<Self, Failure> {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             // A redirect would carry the key to a host that nobody configured.
@@ -38,7 +42,11 @@ impl Client {
             .user_agent(concat!("axme-cli/", env!("CARGO_PKG_VERSION")));
         // A proxy may pass encrypted calls on; of plain ones it would read the key.
         let config = if settings.url.is_encrypted() { config } else { config.proxy(None) };
-        Self { agent: Agent::new_with_config(config.build()), settings }
+        let config = match settings.ca_cert.as_deref().filter(|_| settings.url.is_encrypted()) {
+            Some(path) => config.tls_config(trusting_only(path)?),
+            None => config,
+        };
+        Ok(Self { agent: Agent::new_with_config(config.build()), settings })
     }
 
     pub(crate) fn url(&self) -> &BaseUrl {
@@ -166,6 +174,10 @@ impl Client {
         let (url, sent) = (&self.settings.url, !was_not_sent(source));
         let source = source.to_string();
         let source = source.strip_prefix("io: ").unwrap_or(&source);
+        if let Some((claim, next)) = misunderstanding(source) {
+            let what = format!("Cannot talk with the gateway at {url}: {source}.{claim}");
+            return Failure::Failed { what, next: next.to_owned() };
+        }
         if !sent {
             return Failure::Failed {
                 what: format!("Cannot reach the gateway at {url}: {source}. Nothing was sent."),
@@ -225,6 +237,45 @@ fn query_string(query: &impl Serialize) -> String {
 
 fn to_json(body: &impl Serialize) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(body).map_err(|source| Failure::local("Cannot write JSON", source, ""))
+}
+
+/// Trust in the certificates of a PEM file, instead of the public authorities.
+fn trusting_only(path: &Path) -> Result<TlsConfig, Failure> {
+    let unusable = |problem: &dyn std::fmt::Display| {
+        let shown = path.display();
+        Failure::Usage(format!("Cannot use the CA certificate {shown}: {problem}"))
+    };
+    let text = std::fs::read(path).map_err(|source| unusable(&source))?;
+    let mut trusted = Vec::new();
+    for item in ureq::tls::parse_pem(&text) {
+        if let PemItem::Certificate(certificate) = item.map_err(|source| unusable(&source))? {
+            trusted.push(certificate);
+        }
+    }
+    if trusted.is_empty() {
+        return Err(unusable(&"it holds no certificate (-----BEGIN CERTIFICATE-----)"));
+    }
+    Ok(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&trusted)).build())
+}
+
+/// What is certain, and what to do, when the two sides do not speak the same, or not with whom they
+/// meant to.
+fn misunderstanding(source: &str) -> Option<(&'static str, &'static str)> {
+    // Certificates are looked at in the handshake only.
+    let not_sent = " Nothing was sent.";
+    if source.contains("invalid peer certificate: UnknownIssuer") {
+        let next = "Is it of a private authority? Name its certificate: --ca-cert PATH";
+        return Some((not_sent, next));
+    }
+    if source.contains("invalid peer certificate") {
+        let next = "Is this the gateway that you mean? Its certificate says otherwise.";
+        return Some((not_sent, next));
+    }
+    if source.contains("received corrupt message of type InvalidContentType") {
+        return Some(("", "Does it speak TLS at all? If not, its address begins with http://"));
+    }
+    let not_http = source.contains("invalid HTTP version");
+    not_http.then_some(("", "Does it speak TLS? Then its address begins with https://"))
 }
 
 /// Whether the call failed before any byte of the request left.

@@ -26,7 +26,7 @@ impl Context<'_> {
         if settings.key.is_none() {
             return Err(Failure::Usage(settings.missing_key()));
         }
-        Ok(Client::new(settings))
+        Client::new(settings)
     }
 
     pub(crate) fn profiles_path(&self) -> Result<std::path::PathBuf, Failure> {

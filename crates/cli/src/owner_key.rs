@@ -17,12 +17,25 @@ pub(crate) fn hand_out(app: &App, output: &mut Output<'_>) -> Result<(), Failure
         return output.line(format_args!("Use it: axme login --url {}", app.config().public_url));
     }
     let path = owner_key_path(&app.config().data_dir);
+    // A store elsewhere needs no folder, so that there may be none yet.
+    make_folder(&app.config().data_dir).map_err(|error| {
+        let folder = app.config().data_dir.display();
+        Failure::local(format_args!("cannot make {folder} for the owner key"), error, "")
+    })?;
     write_secret(&path, &drawn.token).map_err(|error| {
         let next = "Make another one, with the gateway stopped: axme keys create owner --role owner \
                     --scope installation --offline --data-dir <its data folder>";
         Failure::local(format_args!("cannot write the owner key to {}", path.display()), error, next)
     })?;
     output.line(format_args!("Your owner key is in {}", path.display()))
+}
+
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Writes a secret into a file that only its owner reads.

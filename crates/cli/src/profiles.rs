@@ -27,6 +27,9 @@ pub(crate) struct Profiles {
 pub(crate) struct Profile {
     pub(crate) url: String,
     pub(crate) key: String,
+    /// PEM file of the authority that is trusted with this gateway's certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_cert: Option<PathBuf>,
 }
 
 /// Where the profiles are kept: `AXME_CONFIG_DIR`, else the user's configuration folder.
@@ -129,7 +132,11 @@ mod tests {
     use super::*;
 
     fn one_profile() -> Profiles {
-        let profile = Profile { url: "http://127.0.0.1:1".into(), key: "axme_sa_secret".into() };
+        let profile = Profile {
+            url: "http://127.0.0.1:1".into(),
+            key: "axme_sa_secret".into(),
+            ca_cert: Some("/etc/ca.pem".into()),
+        };
         Profiles {
             current: Some("work".into()),
             profiles: BTreeMap::from([("work".to_owned(), profile)]),

@@ -23,6 +23,10 @@ pub(crate) struct GlobalFlags {
     /// File that holds the key [env: AXME_API_KEY_FILE; the key itself: AXME_API_KEY]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "PATH")]
     pub(crate) key_file: Option<PathBuf>,
+    /// PEM file of the authority that alone is trusted with the gateway's certificate
+    /// [env: AXME_CA_CERT]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "PATH")]
+    pub(crate) ca_cert: Option<PathBuf>,
     /// Which of the gateways signed in to [env: AXME_PROFILE]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
     pub(crate) profile: Option<String>,
@@ -40,6 +44,7 @@ pub(crate) struct Environment {
     pub(crate) url: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) ca_cert: Option<PathBuf>,
     pub(crate) profile: Option<String>,
     pub(crate) config_dir: Option<PathBuf>,
 }
@@ -53,6 +58,7 @@ impl Environment {
             url: var("AXME_URL").or_else(|| var("AXME_BASE_URL")),
             key: var("AXME_API_KEY"),
             key_file: path("AXME_API_KEY_FILE"),
+            ca_cert: path("AXME_CA_CERT"),
             profile: var("AXME_PROFILE"),
             config_dir: path("AXME_CONFIG_DIR"),
         }
@@ -71,6 +77,8 @@ pub(crate) struct ApiKey {
 pub(crate) struct Settings {
     pub(crate) url: BaseUrl,
     pub(crate) key: Option<ApiKey>,
+    /// The authority to trust instead of the public ones; an absolute path.
+    pub(crate) ca_cert: Option<PathBuf>,
     pub(crate) profile: String,
     /// Set when the profile holds a key that belongs to another gateway than `url`.
     profile_is_for: Option<String>,
@@ -108,8 +116,12 @@ pub(crate) fn resolve(
             profile.filter(|_| same_gateway).map(|profile| key_of(name, profile)).transpose()?
         }
     };
+    let ca_cert = match flags.ca_cert.as_ref().or(environment.ca_cert.as_ref()) {
+        Some(path) => Some(absolute(path)?),
+        None => profile.filter(|_| same_gateway).and_then(|profile| profile.ca_cert.clone()),
+    };
     let profile_is_for = of_profile.filter(|_| !same_gateway).map(|url| url.to_string());
-    Ok(Settings { url, key, profile: name.to_owned(), profile_is_for })
+    Ok(Settings { url, key, ca_cert, profile: name.to_owned(), profile_is_for })
 }
 
 /// The key that flags or environment give.
@@ -161,6 +173,13 @@ impl std::fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ApiKey").field("source", &self.source).finish_non_exhaustive()
     }
+}
+
+/// As a profile keeps it: later commands may be run in other folders.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|source| {
+        Failure::Usage(format!("Cannot use the CA certificate {}: {source}", path.display()))
+    })
 }
 
 fn key_of(name: &str, profile: &Profile) -> Result<ApiKey, Failure> {

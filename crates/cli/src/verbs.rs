@@ -16,9 +16,11 @@ mod kill;
 mod login;
 mod logout;
 mod mesh;
+mod replicas;
 mod resume;
 mod serve;
 mod status;
+mod store;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -30,6 +32,7 @@ pub(crate) enum Command {
     Ps(mesh::List),
     Kill(kill::Kill),
     Resume(resume::Resume),
+    Replicas(replicas::Replicas),
     /// The mesh: list, get, kill, resume, events
     #[command(subcommand)]
     Mesh(mesh::Mesh),
@@ -42,6 +45,9 @@ pub(crate) enum Command {
     /// Send and read intents
     #[command(subcommand)]
     Intents(intents::Intents),
+    /// The store itself
+    #[command(subcommand)]
+    Store(store::Store),
     /// Read and verify the audit
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -58,10 +64,12 @@ impl Command {
             Self::Ps(verb) => verb.run(context),
             Self::Kill(verb) => verb.run(context),
             Self::Resume(verb) => verb.run(context),
+            Self::Replicas(verb) => verb.run(context),
             Self::Mesh(verb) => verb.run(context),
             Self::Agents(verb) => verb.run(context),
             Self::Keys(verb) => verb.run(context),
             Self::Intents(verb) => verb.run(context),
+            Self::Store(verb) => verb.run(context),
             Self::Audit(verb) => verb.run(context),
         }
     }

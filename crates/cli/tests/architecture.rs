@@ -25,21 +25,35 @@ const MODULES: &[(&str, Uses)] = &[
         &[
             ("bootstrap", &["chance", "clock", "control"]),
             ("caller", &["enforcer"]),
-            ("control", &["clock", "enforcer"]),
+            ("control", &["chance", "clock", "enforcer"]),
             ("enforcer", &["clock"]),
             (
                 "engine",
-                &["clock", "control", "enforcer", "heartbeats", "intents", "observer", "schedule"],
+                &[
+                    "clock",
+                    "control",
+                    "enforcer",
+                    "heartbeats",
+                    "intents",
+                    "missed",
+                    "observer",
+                    "schedule",
+                ],
             ),
             ("heartbeats", &["caller", "clock", "control", "enforcer", "intents", "observer"]),
             ("intents", &["caller", "chance", "clock", "control", "enforcer", "observer"]),
+            ("missed", &["control", "enforcer"]),
             ("observer", &["enforcer"]),
         ],
     ),
     // `http` knows neither how it is listened to nor how it is configured; `app` knows everything.
     (
         "gateway",
-        &[("app", &["config", "http", "listener"]), ("config", &["http"]), ("listener", &["http"])],
+        &[
+            ("app", &["config", "http", "listener", "tls"]),
+            ("config", &["http", "tls"]),
+            ("listener", &["http", "tls"]),
+        ],
     ),
     (
         "core",
@@ -51,8 +65,9 @@ const MODULES: &[(&str, Uses)] = &[
             ("decide", &["hold"]),
             ("health", &["hold", "time"]),
             ("hold", &["id", "time"]),
-            ("invariants", &["chain", "change", "hold", "id", "state"]),
+            ("invariants", &["chain", "change", "hold", "id", "lease", "state", "time"]),
             ("key", &["chain", "id", "role", "time"]),
+            ("lease", &["id", "replica", "time"]),
             ("period", &["time"]),
             (
                 "plan",
@@ -62,8 +77,12 @@ const MODULES: &[(&str, Uses)] = &[
                 ],
             ),
             ("refusal", &["hold", "id", "role"]),
+            ("replica", &["id"]),
             ("role", &["id"]),
-            ("state", &["address", "change", "hold", "id", "key", "role", "tenancy", "time"]),
+            (
+                "state",
+                &["address", "change", "command", "hold", "id", "key", "role", "tenancy", "time"],
+            ),
             ("tenancy", &["hold", "id", "role", "time"]),
             ("word", &["hold"]),
         ],

@@ -315,3 +315,21 @@ fn a_changed_audit_is_found_by_its_first_bad_position() {
     let expected = "control: position 1 does not hold: its content was changed.";
     assert!(err(&found).contains(expected), "{}", err(&found));
 }
+
+#[test]
+fn a_ca_certificate_that_is_none_is_named_before_anything_is_sent() {
+    let stub = Stub::start(|_| (200, json!({})));
+    let url = stub.url.replace("http://", "https://");
+    let folder = folder();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "nothing\n").unwrap();
+    for (path, problem) in
+        [("/nowhere/ca.pem", "No such file"), (empty.to_str().unwrap(), "holds no certificate")]
+    {
+        let variables = [("AXME_URL", &*url), ("AXME_API_KEY", KEY)];
+        let failed = axme(&folder, &variables, &["--ca-cert", path, "ps"]);
+        assert_eq!(code(&failed), 2);
+        let said = err(&failed);
+        assert!(said.contains(path) && said.contains(problem), "{said}");
+    }
+}

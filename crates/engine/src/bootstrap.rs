@@ -8,6 +8,7 @@ use axme_core::command::{
 };
 use axme_core::id::{KeyId, WorkspaceId};
 use axme_core::key::KeyDigest;
+use axme_core::refusal::Refusal;
 use axme_core::role::{Role, Scope};
 use axme_core::tenancy::{OrganizationProfile, WorkspaceProfile};
 use axme_core::time::Timestamp;
@@ -104,8 +105,12 @@ async fn set_up(
         },
         owner: NewKey { key: key_id, ..owner(at, workspace, (digest, hint)) },
     }));
-    control.carry_out(order(at, command), None).await?;
-    Ok(Begun::New { drawn })
+    match control.carry_out(order(at, command), None).await {
+        Ok(_) => Ok(Begun::New { drawn }),
+        // Another replica was first.
+        Err(ControlError::Refused(Refusal::AlreadySetUp)) => Ok(Begun::Before),
+        Err(error) => Err(error),
+    }
 }
 
 fn owner(at: Timestamp, home: WorkspaceId, (digest, hint): (KeyDigest, Box<str>)) -> NewKey {

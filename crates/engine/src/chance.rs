@@ -53,6 +53,12 @@ impl Chance {
         uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
     }
 
+    /// Tells apart two replicas of one machine: eight hex digits.
+    #[must_use]
+    pub fn suffix(self) -> String {
+        format!("{:08x}", u32::from_le_bytes(random()))
+    }
+
     #[must_use]
     pub fn intent(self, at: Timestamp) -> IntentId {
         IntentId::from_uuid(self.uuid(at))

@@ -194,6 +194,17 @@ impl Enforcer {
         self.streams.wake(topic);
     }
 
+    /// Wakes every stream: anything may be new.
+    pub fn wake_all(&self) {
+        self.streams.wake_all();
+    }
+
+    /// What the open streams wait for.
+    #[must_use]
+    pub fn topics(&self) -> Vec<Topic> {
+        self.streams.topics()
+    }
+
     /// Ends every stream, for a shutdown.
     pub fn end_streams(&self) {
         self.streams.end_all(Ending::Shutdown);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axme_core::id::Revision;
-use axme_core::time::Mono;
 use axme_store::control::ReplicaProfile;
 use axme_store::ledger::Retention;
 use axme_store::{ControlLog, Ledger, StoreError, WriteError};
@@ -17,11 +16,14 @@ use crate::control::{Control, ControlParts};
 use crate::enforcer::{Enforcer, Topic};
 use crate::heartbeats::Heartbeats;
 use crate::intents::{IntentOptions, Intents};
+use crate::missed::{self, Missed};
 use crate::observer::{FLUSH_EVERY, Observer};
 use crate::schedule::{Schedule, Tick};
 
-/// How long a replica is trusted without having renewed.
-pub const LEASE_DEFAULT: Duration = Duration::from_millis(700);
+/// How often epochs are looked after that have gone silent.
+const ROLL_EVERY: Duration = Duration::from_secs(2);
+/// How often the signs of life are read that other replicas have written.
+const SIGNS_EVERY: Duration = Duration::from_secs(5);
 /// Intents that are timed out together.
 const TIME_OUT_BATCH_MAX: usize = 256;
 /// Intents of a resumed agent that are requeued together.
@@ -42,7 +44,6 @@ pub struct EngineParts {
 /// How an engine behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineOptions {
-    pub lease: Duration,
     pub lenient_addressing: bool,
     /// How long ended intents are kept.
     pub retain_intents: Duration,
@@ -53,7 +54,6 @@ pub struct EngineOptions {
 impl Default for EngineOptions {
     fn default() -> Self {
         Self {
-            lease: LEASE_DEFAULT,
             lenient_addressing: false,
             retain_intents: Duration::from_secs(30 * 24 * 60 * 60),
             reserve_bytes: 64 << 20,
@@ -87,7 +87,6 @@ impl Engine {
             clock: clock.clone(),
             tasks: schedule.tasks.clone(),
             profile: replica,
-            lease: options.lease,
         })
         .await?;
         let observer = Arc::new(Observer::default());
@@ -107,8 +106,6 @@ impl Engine {
             clock.clone(),
         );
         heartbeats.restore().await?;
-        // The store is this process's alone, by a lock held for life: its view cannot grow stale.
-        enforcer.set_fresh_until(Mono::FOREVER);
         let engine = Self {
             clock,
             enforcer,
@@ -121,6 +118,9 @@ impl Engine {
             schedule,
         };
         engine.begin_schedule();
+        if engine.control.log().is_shared() {
+            engine.begin_sharing();
+        }
         Ok(engine)
     }
 
@@ -136,7 +136,7 @@ impl Engine {
         self.schedule.stop.cancel();
         self.schedule.tasks.close();
         self.schedule.tasks.wait().await;
-        let me = [self.control.me().clone()];
+        let me = [self.control.me()];
         let left = async {
             self.control.log().close(&me, self.clock.wall()).await?;
             self.control.log().retire(&me, self.clock.wall()).await
@@ -146,11 +146,13 @@ impl Engine {
         }
     }
 
-    /// Gives what a resumed agent had queued, and what was passed over, new places in its
-    /// receivers' queues, and wakes them.
-    pub fn requeue(&self, agent: &Arc<crate::enforcer::Cell>) {
+    /// Gives what an agent had queued that was resumed at `revision`, and what was passed over,
+    /// new places in its receivers' queues, and wakes them. Not before every replica knows of the
+    /// resume: one that does not would pass them over again.
+    pub fn requeue(&self, agent: &Arc<crate::enforcer::Cell>, revision: Revision) {
         let (engine, agent) = (self.clone(), Arc::clone(agent));
         self.schedule.tasks.spawn(async move {
+            engine.control.applied_everywhere(revision).await;
             let mut after = 0;
             loop {
                 let (workspace, sender) = (agent.workspace_id, &agent.address);
@@ -173,6 +175,35 @@ impl Engine {
         });
     }
 
+    /// Begins what a replica does because there may be others.
+    fn begin_sharing(&self) {
+        let stop = || self.schedule.stop.clone();
+        let (control, enforcer) = (&self.control, &self.enforcer);
+        let tasks = &self.schedule.tasks;
+        tasks.spawn(Arc::clone(control).keep_renewing(stop()));
+        tasks.spawn(missed::follow_the_log(Arc::clone(control), stop()));
+        tasks.spawn(missed::pass_on(Arc::clone(control), Arc::clone(enforcer), stop()));
+        let control = Arc::clone(control);
+        self.schedule.every("roll", ROLL_EVERY, move || {
+            let control = Arc::clone(&control);
+            async move { control.look_after_the_roll().await.map(|()| Tick::Done) }
+        });
+        let beats = self.heartbeats.clone();
+        self.schedule.every("others' signs of life", SIGNS_EVERY, move || {
+            let beats = beats.clone();
+            async move { beats.read_others().await.map(|()| Tick::Done) }
+        });
+        let (engine, missed) = (self.clone(), Arc::new(Mutex::new(Missed::default())));
+        let period = Missed::look_every(self.control.lease());
+        self.schedule.every("missed hints", period, move || {
+            let (engine, missed) = (engine.clone(), Arc::clone(&missed));
+            async move {
+                let mut missed = missed.lock().await;
+                missed.look(&engine.enforcer, &*engine.ledger).await.map(|()| Tick::Done)
+            }
+        });
+    }
+
     fn begin_schedule(&self) {
         let engine = self.clone();
         self.schedule.every("deadlines", Duration::from_millis(500), move || {
@@ -184,11 +215,15 @@ impl Engine {
             let beats = beats.clone();
             async move { beats.save().await.map(|()| Tick::Done) }
         });
-        let beats = self.heartbeats.clone();
+        let (beats, control) = (self.heartbeats.clone(), Arc::clone(&self.control));
         self.schedule.every("health", Duration::from_secs(5), move || {
             let beats = beats.clone();
+            let control = Arc::clone(&control);
             async move {
-                beats.look_for_changes().await;
+                // One replica tells of them: all see the same.
+                if control.is_eldest() {
+                    beats.look_for_changes().await;
+                }
                 Ok::<_, WriteError>(Tick::Done)
             }
         });
@@ -212,6 +247,9 @@ impl Engine {
         self.schedule.every("snapshots", Duration::from_secs(10), move || {
             let (control, last) = (Arc::clone(&control), Arc::clone(&last));
             async move {
+                if !control.is_eldest() {
+                    return Ok(Tick::Done);
+                }
                 let mut last = last.lock().await;
                 *last = control.keep_snapshot(*last).await?;
                 Ok::<_, StoreError>(Tick::Done)
@@ -237,6 +275,9 @@ impl Engine {
     }
 
     async fn retain(&self) -> Result<Tick, WriteError> {
+        if !self.control.is_eldest() {
+            return Ok(Tick::Done);
+        }
         let now = self.clock.wall();
         let retention = Retention {
             intents_ended_before: now.minus(self.options.retain_intents),

@@ -3,8 +3,8 @@
 //! A beat without metrics touches its agent's cell and is written within a second; one with
 //! metrics is answered after they are durable, and counted once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axme_core::decide::Action;
 use axme_core::health::{Health, HealthThresholds};
@@ -17,6 +17,10 @@ use crate::control::Control;
 use crate::enforcer::{Cell, Enforcer};
 use crate::intents::{Denied, IntentError};
 use crate::observer::Observer;
+
+/// How far back the signs of life are read again that other replicas have written: more than
+/// their clocks differ, and less than a table.
+const OTHERS_WITHIN: Duration = Duration::from_secs(60);
 
 /// See the module. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -72,22 +76,39 @@ impl Heartbeats {
 
     /// Takes up what was known before a restart.
     pub async fn restore(&self) -> Result<(), axme_store::StoreError> {
-        let signs = self.ledger.signs_of_life().await?;
-        let agents: HashMap<_, _> = signs.agents.into_iter().collect();
-        let keys: HashMap<_, _> = signs.keys.into_iter().collect();
-        self.enforcer.each_cell(|cell| {
-            if let Some(seen) = cell.address_id().and_then(|id| agents.get(&id)) {
+        let signs = self.ledger.signs_of_life(None).await?;
+        self.take_over(&signs);
+        Ok(())
+    }
+
+    /// Takes up what other replicas have heard: beats of one agent may come to any of them.
+    pub async fn read_others(&self) -> Result<(), axme_store::StoreError> {
+        let after = self.clock.wall().minus(OTHERS_WITHIN);
+        let signs = self.ledger.signs_of_life(Some(after)).await?;
+        self.take_over(&signs);
+        Ok(())
+    }
+
+    fn take_over(&self, signs: &SignsOfLife) {
+        for (id, seen) in &signs.agents {
+            let place = self.control.read(|state| {
+                let agent = state.agent(*id)?;
+                Some((agent.workspace_id, agent.address.clone()))
+            });
+            let cell =
+                place.and_then(|(workspace, address)| self.enforcer.cell(workspace, &address));
+            if let Some(cell) = cell {
                 cell.touch(*seen);
                 cell.mark_saved(*seen);
             }
-        });
-        self.enforcer.each_key(|key| {
-            if let Some(used) = keys.get(&key.key_id) {
+        }
+        for (id, used) in &signs.keys {
+            let digest = self.control.read(|state| state.key(*id).map(|key| key.digest));
+            if let Some(key) = digest.and_then(|digest| self.enforcer.key(&digest)) {
                 key.touch(*used);
                 key.mark_saved(*used);
             }
-        });
-        Ok(())
+        }
     }
 
     /// Writes the signs of life that came since the last time.

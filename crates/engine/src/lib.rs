@@ -15,6 +15,7 @@ pub mod enforcer;
 pub mod engine;
 pub mod heartbeats;
 pub mod intents;
+mod missed;
 pub mod observer;
 pub mod schedule;
 

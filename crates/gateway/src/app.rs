@@ -6,22 +6,44 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axme_engine::bootstrap::{self, Begun};
+use axme_engine::chance::Chance;
 use axme_engine::clock::Clock;
+use axme_engine::control::ControlError;
 use axme_engine::{Engine, EngineParts};
 use axme_store::control::ReplicaProfile;
+use axme_store::postgres::PgStore;
 use axme_store::sqlite::{SqliteOptions, SqliteStore};
+use axme_store::{ControlLog, Ledger};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, StorePlace};
-use crate::http::{Api, router};
-use crate::listener::Server;
+use crate::http::{Api, router, starting};
+use crate::listener::{Served, Server};
+use crate::tls::Tls;
 
-/// A gateway that listens, and serves once it is run.
+/// How often a store is tried that cannot be used yet.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// A gateway that listens, and tells whoever asks that it is not ready.
+#[derive(Debug)]
+pub struct Starting {
+    config: Config,
+    clock: Clock,
+    store: Store,
+    address: SocketAddr,
+    operator_address: Option<SocketAddr>,
+    served: Served,
+    stop: CancellationToken,
+    connections: TaskTracker,
+}
+
+/// A gateway that serves.
 #[derive(Debug)]
 pub struct App {
     config: Config,
@@ -29,49 +51,120 @@ pub struct App {
     begun: Begun,
     address: SocketAddr,
     operator_address: Option<SocketAddr>,
-    servers: Vec<Server>,
     stop: CancellationToken,
     connections: TaskTracker,
 }
 
-impl App {
-    /// Opens the store and begins to listen. Nothing is served before [`App::run`].
-    pub async fn start(config: Config) -> anyhow::Result<Self> {
+/// The two sides of one store.
+#[derive(Clone, Debug)]
+struct Store {
+    log: Arc<dyn ControlLog>,
+    ledger: Arc<dyn Ledger>,
+}
+
+impl Starting {
+    /// Opens the store and begins to listen.
+    pub async fn listen(config: Config) -> anyhow::Result<Self> {
         let clock = Clock::system();
-        let engine = start_engine(&config, clock.clone()).await?;
-        let begun = bootstrap::begin(&engine.control, &clock, &config.bootstrap)
-            .await
-            .context("could not set up the installation")?;
-        let api = Api::new(engine, config.http.clone());
+        // Before anything is made: bad files leave nothing behind.
+        let (tls, reload) = config.tls.clone().map(Tls::open).transpose()?.unzip();
+        let store = open_store(&config)?;
+        let log = Arc::clone(&store.log);
+        let served = Served::new(starting::router(log, clock.clone(), config.http.storage));
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
-        let mut servers = Vec::new();
         let mut bound = Vec::new();
         let wanted = [(Some(config.listen), false), (config.operator_listen, true)];
         for (address, operators_only) in wanted {
             let Some(address) = address else { continue };
-            let listener = listen(address).await?;
+            let listener = listen(address, tls.is_some()).await?;
             bound.push(listener.local_addr()?);
-            servers.push(Server {
+            let server = Server {
                 listener,
-                router: router(&api),
+                served: served.clone(),
                 connections_max: config.connections_max,
                 operators_only,
+                tls: tls.clone(),
                 stop: stop.clone(),
                 tasks: connections.clone(),
-            });
+            };
+            connections.spawn(server.run());
+        }
+        if let Some(reload) = reload {
+            connections.spawn(reload.run(stop.clone()));
         }
         let mut bound = bound.into_iter();
         let address = bound.next().context("no address to listen on")?;
-        Ok(Self {
-            config,
-            api,
-            begun,
-            address,
-            operator_address: bound.next(),
-            servers,
-            stop,
-            connections,
-        })
+        let operator_address = bound.next();
+        Ok(Self { config, clock, store, address, operator_address, served, stop, connections })
+    }
+
+    /// Where it listens; the port that was found when port 0 was asked for.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Joins the store, as soon as it can be used, and serves.
+    pub async fn serve(self) -> anyhow::Result<App> {
+        let engine = self.engine().await?;
+        let begun = self.begin(&engine).await?;
+        let Self { config, address, operator_address, served, stop, connections, .. } = self;
+        let api = Api::new(engine, config.http.clone());
+        served.replace(router(&api));
+        tracing::info!(%address, replica = %api.engine().control.me().replica_id, "serving");
+        Ok(App { config, api, begun, address, operator_address, stop, connections })
+    }
+
+    async fn engine(&self) -> anyhow::Result<Engine> {
+        let replica = profile(&self.config);
+        let mut told = None;
+        loop {
+            let started = Engine::start(EngineParts {
+                log: Arc::clone(&self.store.log),
+                ledger: Arc::clone(&self.store.ledger),
+                clock: self.clock.clone(),
+                replica: replica.clone(),
+                options: self.config.engine,
+            });
+            let error = match started.await {
+                Ok(engine) => return Ok(engine),
+                // Nobody else will mend a store that is this process's alone.
+                Err(error) if !self.store.log.is_shared() => {
+                    return Err(error).context("could not load the control log");
+                }
+                Err(error) => error,
+            };
+            let trouble = self.store.log.trouble();
+            if told.as_ref() != Some(&trouble) {
+                let code = trouble.as_ref().map_or("store_unavailable", |trouble| trouble.code);
+                tracing::warn!(code, %error, "waiting for the store");
+                told = Some(trouble);
+            }
+            tokio::time::sleep(TRY_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Sets up a new installation, unless another replica does so at this moment.
+    async fn begin(&self, engine: &Engine) -> anyhow::Result<Begun> {
+        loop {
+            let began =
+                bootstrap::begin(&engine.control, &self.clock, &self.config.bootstrap).await;
+            match began {
+                Ok(begun) => return Ok(begun),
+                Err(ControlError::Store(error)) if self.store.log.is_shared() => {
+                    tracing::warn!(%error, "the installation is not set up yet");
+                    tokio::time::sleep(TRY_AGAIN_AFTER).await;
+                }
+                Err(error) => return Err(error).context("could not set up the installation"),
+            }
+        }
+    }
+}
+
+impl App {
+    /// Listens, waits for the store, and serves.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Starting::listen(config).await?.serve().await
     }
 
     /// Where it listens; the port that was found when port 0 was asked for.
@@ -102,11 +195,7 @@ impl App {
     }
 
     /// Serves until `stopped`, then takes everything down: not ready, drained, ended, closed.
-    pub async fn run(mut self, stopped: impl Future<Output = ()>) {
-        for server in self.servers.drain(..) {
-            self.connections.spawn(server.run());
-        }
-        tracing::info!(address = %self.address, "serving");
+    pub async fn run(self, stopped: impl Future<Output = ()>) {
         stopped.await;
         tracing::info!("not ready any more; draining");
         self.api.begin_draining();
@@ -128,29 +217,42 @@ impl App {
 
 /// Opens the store alone, for work at a gateway that does not run.
 pub async fn start_engine(config: &Config, clock: Clock) -> anyhow::Result<Engine> {
-    let options = SqliteOptions::default();
-    let store = match &config.store {
-        StorePlace::DataDir => SqliteStore::open(&config.data_dir, options),
-        StorePlace::SqliteFile(path) => SqliteStore::open_file(path, options),
-    };
-    let store = Arc::new(store?);
-    let replica = ReplicaProfile {
-        replica_id: host_name().into(),
-        region: None,
-        version: env!("CARGO_PKG_VERSION").into(),
-    };
-    let parts = EngineParts {
-        log: Arc::<SqliteStore>::clone(&store),
-        ledger: store,
-        clock,
-        replica,
-        options: config.engine,
-    };
+    let Store { log, ledger } = open_store(config)?;
+    let replica = profile(config);
+    let parts = EngineParts { log, ledger, clock, replica, options: config.engine };
     Engine::start(parts).await.context("could not load the control log")
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    if !address.ip().is_loopback() {
+fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let options = SqliteOptions::default();
+    let sqlite = match &config.store {
+        StorePlace::DataDir => SqliteStore::open(&config.data_dir, options),
+        StorePlace::SqliteFile(path) => SqliteStore::open_file(path, options),
+        StorePlace::Postgres(options) => {
+            let store = Arc::new(PgStore::open((**options).clone()));
+            return Ok(Store { log: Arc::<PgStore>::clone(&store), ledger: store });
+        }
+    };
+    let store = Arc::new(sqlite?);
+    Ok(Store { log: Arc::<SqliteStore>::clone(&store), ledger: store })
+}
+
+fn profile(config: &Config) -> ReplicaProfile {
+    let id = config.replica.id.clone().unwrap_or_else(|| match &config.store {
+        StorePlace::DataDir | StorePlace::SqliteFile(_) => host_name(),
+        // Two replicas of one machine are two.
+        StorePlace::Postgres(_) => format!("{}-{}", host_name(), Chance.suffix()),
+    });
+    ReplicaProfile {
+        replica_id: id.into(),
+        region: config.replica.region.as_deref().map(Into::into),
+        version: env!("CARGO_PKG_VERSION").into(),
+        lease: config.replica.lease,
+    }
+}
+
+async fn listen(address: SocketAddr, encrypted: bool) -> anyhow::Result<TcpListener> {
+    if !encrypted && !address.ip().is_loopback() {
         tracing::warn!(%address, "listening off loopback without TLS: keys cross the network in the clear");
     }
     let problem = || format!("cannot listen on {address}; is another program using it?");

@@ -9,10 +9,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axme_core::address::is_slug;
+use axme_core::lease::Lease;
 use axme_engine::EngineOptions;
 use axme_engine::bootstrap::{Bootstrap, OWNER_KEY_CHARS_MIN};
+use axme_store::postgres::PgOptions;
 use ipnet::IpNet;
 
+pub use crate::tls::TlsFiles;
 pub use given::Given;
 
 use crate::http::HttpOptions;
@@ -23,6 +26,8 @@ const SLUG_DEFAULT: &str = "default";
 const DRAIN_MS_DEFAULT: u64 = 2_000;
 const SHUTDOWN_MS_DEFAULT: u64 = 10_000;
 const CONNECTIONS_MAX_DEFAULT: usize = 10_000;
+/// Longest name of a replica or region, in bytes.
+const NAME_BYTES_MAX: usize = 128;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a gateway runs with.
@@ -31,9 +36,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// A listener of its own for operators and owners, which agents cannot fill.
     pub operator_listen: Option<SocketAddr>,
+    /// What both listeners encrypt with; in the clear without it.
+    pub tls: Option<TlsFiles>,
     pub connections_max: usize,
     pub data_dir: PathBuf,
     pub store: StorePlace,
+    pub replica: ReplicaConfig,
     pub public_url: String,
     /// How long to answer "not ready" before streams are ended.
     pub drain: Duration,
@@ -44,13 +52,24 @@ pub struct Config {
     pub http: HttpOptions,
 }
 
-/// Where the store is.
+/// What this replica is called, and what it trusts itself by.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaConfig {
+    /// The host's name when none was given.
+    pub id: Option<String>,
+    pub region: Option<String>,
+    pub lease: Lease,
+}
+
+/// Where the store is.
+#[derive(Clone, Debug)]
 pub enum StorePlace {
     /// In the data folder.
     DataDir,
     /// A SQLite file somewhere else.
     SqliteFile(PathBuf),
+    /// A PostgreSQL server, which replicas share.
+    Postgres(Box<PgOptions>),
 }
 
 /// Why a gateway cannot run with what it was given.
@@ -74,8 +93,12 @@ impl Config {
         let operator_listen =
             operator_listen.map(|text| address("operator_listen", text)).transpose()?;
         let engine = engine_options(&given)?;
+        let replica = replica_config(&given)?;
+        let store = given.store.as_deref().map_or(Ok(StorePlace::DataDir), store_place)?;
+        let tls = tls_files(&given)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         Ok(Self {
-            http: http_options(&given)?,
+            http: HttpOptions { storage: store.kind(), ..http_options(&given)? },
             bootstrap: Bootstrap {
                 organization: slug("org", given.org.as_deref())?,
                 workspace: slug("workspace", given.workspace.as_deref())?,
@@ -83,19 +106,57 @@ impl Config {
             },
             listen,
             operator_listen,
+            tls,
             connections_max: at_least_one(
                 "connections_max",
                 given.connections_max,
                 CONNECTIONS_MAX_DEFAULT,
             )?,
             data_dir: given.data_dir.unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
-            store: given.store.as_deref().map_or(Ok(StorePlace::DataDir), store_place)?,
-            public_url: given.public_url.unwrap_or_else(|| format!("http://{listen}")),
+            store,
+            replica,
+            public_url: given.public_url.unwrap_or_else(|| format!("{scheme}://{listen}")),
             drain: Duration::from_millis(given.drain_ms.unwrap_or(DRAIN_MS_DEFAULT)),
             shutdown: Duration::from_millis(given.shutdown_ms.unwrap_or(SHUTDOWN_MS_DEFAULT)),
             engine,
         })
     }
+}
+
+impl StorePlace {
+    /// As `/health` calls it.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::DataDir | Self::SqliteFile(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+}
+
+fn replica_config(given: &Given) -> Result<ReplicaConfig, ConfigError> {
+    let lease = match given.lease_ms {
+        None => Lease::DEFAULT,
+        Some(ms) => Lease::new(Duration::from_millis(ms)).ok_or_else(|| {
+            let (least, most) = (Lease::MIN.as_millis(), Lease::MAX.as_millis());
+            invalid("lease_ms", &format!("must be between {least} and {most}"))
+        })?,
+    };
+    Ok(ReplicaConfig {
+        id: given.replica_id.as_deref().map(|text| name("replica_id", text)).transpose()?,
+        region: given.region.as_deref().map(|text| name("region", text)).transpose()?,
+        lease,
+    })
+}
+
+/// A name that tables and logs show as it is.
+fn name(setting: &'static str, text: &str) -> Result<String, ConfigError> {
+    let fits = (1..=NAME_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
+    if fits {
+        return Ok(text.to_owned());
+    }
+    let problem = format!("{text:?} is not 1 to {NAME_BYTES_MAX} letters, digits and -_.:");
+    Err(invalid(setting, &problem))
 }
 
 fn engine_options(given: &Given) -> Result<EngineOptions, ConfigError> {
@@ -108,7 +169,6 @@ fn engine_options(given: &Given) -> Result<EngineOptions, ConfigError> {
         lenient_addressing: given.lenient_addressing.unwrap_or(defaults.lenient_addressing),
         retain_intents: days.map_or(defaults.retain_intents, |days| DAY * days),
         reserve_bytes: given.reserve_mb.map_or(defaults.reserve_bytes, |mb| mb << 20),
-        ..defaults
     })
 }
 
@@ -128,6 +188,15 @@ fn http_options(given: &Given) -> Result<HttpOptions, ConfigError> {
         lenient_addressing: given.lenient_addressing.unwrap_or(defaults.lenient_addressing),
         ..defaults
     })
+}
+
+fn tls_files(given: &Given) -> Result<Option<TlsFiles>, ConfigError> {
+    match (given.tls_cert.clone(), given.tls_key.clone()) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(invalid("tls_key", "is missing: tls_cert has no use without it")),
+        (None, Some(_)) => Err(invalid("tls_cert", "is missing: tls_key has no use without it")),
+    }
 }
 
 fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
@@ -162,10 +231,13 @@ fn store_place(text: &str) -> Result<StorePlace, ConfigError> {
         Some(("sqlite", path)) if !path.is_empty() => {
             Ok(StorePlace::SqliteFile(path.trim_start_matches("//").into()))
         }
-        Some(("postgres" | "postgresql", _)) => {
-            Err(invalid("store", "this version keeps its store in SQLite only; use sqlite:PATH"))
+        // The text is not repeated in an error: it may hold a password.
+        Some(("postgres" | "postgresql", _)) => PgOptions::parse(text)
+            .map(|options| StorePlace::Postgres(Box::new(options)))
+            .map_err(|error| invalid("store", &error.to_string())),
+        Some(_) | None => {
+            Err(invalid("store", "is neither sqlite:PATH nor postgres://USER@HOST/DATABASE"))
         }
-        Some(_) | None => Err(invalid("store", &format!("{text:?} is not sqlite:PATH"))),
     }
 }
 

@@ -21,8 +21,12 @@ mod keys;
 mod mesh;
 mod peer;
 mod places;
+mod replicas;
 mod router;
+mod sign_ins;
 mod sse;
+mod stale;
+pub(crate) mod starting;
 mod tenancy;
 
 use std::sync::Arc;
@@ -34,6 +38,7 @@ use ipnet::IpNet;
 pub use peer::Peer;
 pub use places::Places;
 pub use router::{api_document, router};
+use sign_ins::SignIns;
 
 /// How the HTTP side behaves.
 #[derive(Clone, Debug)]
@@ -77,6 +82,7 @@ struct Inner {
     engine: Engine,
     options: HttpOptions,
     places: Places,
+    sign_ins: SignIns,
     draining: AtomicBool,
 }
 
@@ -84,7 +90,13 @@ impl Api {
     #[must_use]
     pub fn new(engine: Engine, options: HttpOptions) -> Self {
         let places = Places::new(options.requests_max, options.requests_reserved);
-        Self(Arc::new(Inner { engine, options, places, draining: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            engine,
+            options,
+            places,
+            sign_ins: SignIns::default(),
+            draining: AtomicBool::new(false),
+        }))
     }
 
     #[must_use]
@@ -109,5 +121,9 @@ impl Api {
 
     fn places(&self) -> &Places {
         &self.0.places
+    }
+
+    fn sign_ins(&self) -> &SignIns {
+        &self.0.sign_ins
     }
 }

@@ -7,3 +7,5 @@ pub mod app;
 pub mod config;
 pub mod http;
 mod listener;
+pub mod proof;
+mod tls;

@@ -1,9 +1,9 @@
-//! Listening: bounded connections, slow heads refused, a clean end.
+//! Listening: bounded connections, slow handshakes and heads refused, a clean end.
 
 mod head_timer;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::http::Peer;
+use crate::tls::Tls;
 use head_timer::{HeadTimer, Phase};
 
 /// Connections beyond the bound that only operators and owners may use.
@@ -30,14 +32,35 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 /// How long to wait after accepting has failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What new connections are served with. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub(crate) struct Served(Arc<RwLock<Router>>);
+
+impl Served {
+    pub(crate) fn new(router: Router) -> Self {
+        Self(Arc::new(RwLock::new(router)))
+    }
+
+    /// From now on new connections are served with another router.
+    pub(crate) fn replace(&self, router: Router) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = router;
+    }
+
+    fn current(&self) -> Router {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// One listener and everything that comes in through it.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) listener: TcpListener,
-    pub(crate) router: Router,
+    pub(crate) served: Served,
     pub(crate) connections_max: usize,
     /// Only operators and owners are served here.
     pub(crate) operators_only: bool,
+    /// What connections are encrypted with; in the clear without it.
+    pub(crate) tls: Option<Tls>,
     /// Ends accepting; open connections finish their request.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -80,19 +103,45 @@ impl Server {
         place: OwnedSemaphorePermit,
         reserved: bool,
     ) {
-        let peer = Peer { address: from.ip(), cut: CancellationToken::new(), reserved };
-        let router = self.router.clone();
-        let stop = self.stop.clone();
+        // An IPv4 peer of a listener for both kinds is known by its IPv4 address.
+        let peer =
+            Peer { address: from.ip().to_canonical(), cut: CancellationToken::new(), reserved };
+        let router = self.served.current();
+        let (tls, stop) = (self.tls.clone(), self.stop.clone());
         // Small frames go out at once; a peer that cannot take the option is served all the same.
         let _ = stream.set_nodelay(true);
         self.tasks.spawn(async move {
-            serve_connection(stream, peer, router, stop).await;
+            // The place is taken before the handshake: whoever dawdles there takes up one too.
+            match tls {
+                None => serve_connection(stream, peer, router, stop).await,
+                Some(tls) => serve_encrypted(&tls, stream, peer, router, stop).await,
+            }
             drop(place);
         });
     }
 }
 
-async fn serve_connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
+async fn serve_encrypted(
+    tls: &Tls,
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let shaken = tokio::select! {
+        shaken = tls.accept(stream) => shaken,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(stream) => serve_connection(stream, peer, router, stop).await,
+        Err(error) => tracing::debug!(%error, peer = %peer.address, "no TLS handshake"),
+    }
+}
+
+async fn serve_connection<S>(stream: S, peer: Peer, router: Router, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let phase = Phase::default();
     let io = TokioIo::new(HeadTimer::new(stream, phase.clone()));
     let cut = peer.cut.clone();

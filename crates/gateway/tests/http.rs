@@ -42,5 +42,7 @@ mod kill;
 mod openapi;
 #[path = "http/replay.rs"]
 mod replay;
+#[path = "http/sign_ins.rs"]
+mod sign_ins;
 #[path = "http/tenancy.rs"]
 mod tenancy;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use axme_core::chain::Hash;
 use axme_core::change::Entry;
 use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::lease::Lease;
 use axme_core::state::State;
 use axme_core::time::Timestamp;
 use tokio::sync::broadcast;
@@ -15,6 +16,9 @@ use crate::hint::Hint;
 
 /// Entries that [`ControlLog::tail`] answers at most.
 pub const TAIL_ENTRIES_MAX: usize = 1_000;
+
+/// Accounts of stops that one renewal carries at most.
+pub const ACCOUNTS_MAX: usize = 256;
 
 /// Linearizable. A change is acknowledged only once it is durable.
 #[async_trait]
@@ -39,13 +43,22 @@ pub trait ControlLog: Send + Sync + std::fmt::Debug {
     /// The command that an idempotency key stands for, if it was used before.
     async fn find_answered(&self, key: &IdempotencyKey) -> Result<Option<Answered>, StoreError>;
 
-    /// Reports how far this replica has come, and reads the head in the same step. With a store
+    /// Reports how far this replica has come, and reads the head in the same step. A report of
+    /// something that the log does not hold is not taken: others would wait for it in vain. With a store
     /// that replicas share this is a durable write, so that a server that was deposed cannot
     /// answer it. [`StoreError::Fenced`] and [`StoreError::OutcomeUnknown`] end the epoch.
     async fn renew(&self, renewal: Renewal) -> Result<Renewed, StoreError>;
 
-    /// Every epoch that is not gone.
-    async fn replicas(&self) -> Result<Vec<ReplicaRow>, StoreError>;
+    /// What replicas have said that a stop closed on them, in the order in which they said it. None
+    /// from a store that is one process's alone: it knows its own.
+    async fn accounts(
+        &self,
+        revision: Revision,
+    ) -> Result<Vec<(ReplicaEpoch, StopAccount)>, StoreError>;
+
+    /// Every epoch that is not gone, in a reading whose log holds the entry at `including`: a
+    /// server that was deposed, and has not got that entry, does not count.
+    async fn replicas(&self, including: Revision) -> Result<Vec<ReplicaRow>, StoreError>;
 
     /// Makes the store refuse every further write of these epochs. Returns once no write of theirs
     /// is under way; a session that holds it up for 100 ms is ended.
@@ -107,6 +120,14 @@ pub struct LogHead {
     pub hash: Hash,
 }
 
+impl LogHead {
+    /// Whether an entry is the next one of this very log.
+    #[must_use]
+    pub fn is_followed_by(&self, next: &LogEntry) -> bool {
+        next.revision == self.revision.next() && next.hash == self.hash.follow(next.body_hash)
+    }
+}
+
 /// The fold of the log up to its head.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
@@ -119,6 +140,8 @@ pub struct Loaded {
 pub struct LogEntry {
     pub revision: Revision,
     pub hash: Hash,
+    /// The hash of the entry's exact bytes.
+    pub body_hash: Hash,
     pub entry: Entry,
 }
 
@@ -145,6 +168,8 @@ pub struct ReplicaProfile {
     pub replica_id: Box<str>,
     pub region: Option<Box<str>>,
     pub version: Box<str>,
+    /// What it trusts itself by. Whoever waits for it waits for the longest lease there is.
+    pub lease: Lease,
 }
 
 /// How far a replica has come.
@@ -155,6 +180,19 @@ pub struct Renewal {
     pub applied: LogHead,
     /// The revision up to which everything that was let through before has ended.
     pub enforced: Revision,
+    /// What stops have closed here since the last renewal that came through, [`ACCOUNTS_MAX`] at
+    /// most. Kept in the same step, so that whoever sees that a stop is enforced sees its account.
+    pub accounts: Vec<StopAccount>,
+}
+
+/// What the stop of one revision closed on one replica.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StopAccount {
+    pub revision: Revision,
+    pub streams_closed: u64,
+    pub connections_cut: u64,
+    /// Bytes of streams that were handed to connections after the order.
+    pub bytes_after_order: u64,
 }
 
 /// What a renewal showed. Freshness counts from its sending.

@@ -9,7 +9,7 @@ use axme_core::id::Revision;
 /// Decides a queued item again, directly before its batch is written.
 ///
 /// Only the enforcer makes gates; whoever holds one has been admitted once already.
-pub trait Gate: Send + fmt::Debug {
+pub trait Gate: Send + Sync + fmt::Debug {
     /// Registers the item as in flight and checks it, in this order.
     fn decide_again(&self) -> Result<Pass, Denial>;
 }

@@ -7,7 +7,7 @@ use axme_core::id::{IntentId, WorkspaceId};
 pub const HINTS_WAITING_MAX: usize = 4_096;
 
 /// Something at the store has changed. Any hint may be lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Hint {
     /// The control log has grown.
     Log,

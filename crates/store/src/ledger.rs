@@ -3,7 +3,10 @@
 //! Writes of one call are atomic. Each waits in a bounded queue, is decided again by its
 //! [`Gate`] where it has one, and is acknowledged once it is durable.
 
+mod chained;
+mod parts;
 mod rows;
+mod sums;
 
 use async_trait::async_trait;
 use axme_core::address::Address;
@@ -11,7 +14,9 @@ use axme_core::audit::Observation;
 use axme_core::id::{AddressId, Epoch, IntentId, KeyId, KillId, WorkspaceId};
 use axme_core::time::Timestamp;
 
+pub(crate) use chained::{Linked, link};
 pub use rows::*;
+pub(crate) use sums::{Sums, finite};
 
 use crate::control::{Answered, IdempotencyKey};
 use crate::error::{StoreError, WriteError};
@@ -116,7 +121,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     async fn usage_of_hour(&self, address: AddressId, hour: Timestamp)
     -> Result<Usage, StoreError>;
 
-    async fn signs_of_life(&self) -> Result<SignsOfLife, StoreError>;
+    /// The signs of life after a moment; all of them when there is none.
+    async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError>;
 
     async fn find_intent_answer(
         &self,

@@ -14,6 +14,8 @@ pub mod faults;
 pub mod gate;
 pub mod hint;
 pub mod ledger;
+mod lifecycle;
+pub mod postgres;
 pub mod sqlite;
 
 pub use control::ControlLog;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use axme_core::address::Address;
 use axme_core::decide::{Admission, Denial};
 use axme_core::id::{IntentId, Revision, WorkspaceId};
+use axme_core::lease::Lease;
 use axme_core::time::Timestamp;
 use axme_store::control::{ControlLog as _, ReplicaProfile};
 use axme_store::ledger::{Ledger as _, NewIntent};
@@ -129,7 +130,12 @@ type Said = BTreeMap<u32, &'static str>;
 
 async fn fill(folder: &Path) -> Said {
     let store = SqliteStore::open(folder, SqliteOptions::default()).unwrap();
-    let profile = ReplicaProfile { replica_id: "r".into(), region: None, version: "1".into() };
+    let profile = ReplicaProfile {
+        replica_id: "r".into(),
+        region: None,
+        version: "1".into(),
+        lease: Lease::DEFAULT,
+    };
     store.join(&profile, Timestamp::default()).await.unwrap();
     let mut said = Said::new();
     while said.values().filter(|said| said.starts_with("settled")).count() < UNKNOWN_ENOUGH {

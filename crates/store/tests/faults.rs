@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axme_core::change::{ActorKind, ActorName, ENTRY_FORMAT, Entry};
 use axme_core::id::CommandId;
+use axme_core::lease::Lease;
 use axme_core::role::Scope;
 use axme_core::time::Timestamp;
 use axme_store::control::{Append, ControlLog as _, Expected, ReplicaEpoch, ReplicaProfile};
@@ -46,7 +47,12 @@ impl Stage {
         let folder = TempDir::new().unwrap();
         let store = SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap();
         let store = Arc::new(Faulty::new(&Arc::new(store)));
-        let profile = ReplicaProfile { replica_id: "r".into(), region: None, version: "1".into() };
+        let profile = ReplicaProfile {
+            replica_id: "r".into(),
+            region: None,
+            version: "1".into(),
+            lease: Lease::DEFAULT,
+        };
         let epoch = store.join(&profile, Timestamp::default()).await.unwrap();
         let me = ReplicaEpoch { replica_id: profile.replica_id, epoch };
         Self { store, me, _folder: folder }

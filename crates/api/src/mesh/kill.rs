@@ -60,9 +60,10 @@ pub enum KillMode {
 /// Proof of a kill: every replica, and when it enforced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
-    /// The longest that this kill could have taken, in milliseconds.
+    /// Within how many milliseconds of its commit this kill had to return: the longest lease of all
+    /// replicas, and 100 ms to close the epochs of silent ones.
     pub bound_ms: u64,
-    /// What it took from the acknowledged commit to the last replica, in milliseconds.
+    /// What it took from the order to the last replica, in milliseconds.
     pub enforced_in_ms: f64,
     pub durability: Durability,
     pub replicas: Vec<ReplicaReceipt>,
@@ -78,9 +79,12 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReplicaReceipt {
     pub replica_id: String,
+    /// Which life of it: a replica that was fenced comes back with another one.
+    #[serde(default)]
+    pub epoch: u64,
     pub region: Option<String>,
     pub state: ReplicaState,
-    /// Since the acknowledged commit, in milliseconds.
+    /// Since the order, in milliseconds.
     pub after_ms: f64,
 }
 

@@ -17,7 +17,7 @@ pub(super) fn next_step(code: ErrorCode) -> Option<&'static str> {
         | C::InvalidActorToken
         | C::TokenExpired
         | C::InvalidExchangeToken => Some("Sign in: axme login --url URL"),
-        C::InvalidPlatformApiKey | C::KeyExpired | C::KeyRevoked => {
+        C::InvalidPlatformApiKey | C::KeyExpired | C::KeyRevoked | C::TooManySignIns => {
             Some("Sign in with a key that is valid at this gateway: axme login --url URL")
         }
         C::Forbidden | C::InvalidActorScope => Some("`axme status` shows whose key this is."),

@@ -4,7 +4,8 @@ use super::*;
 use std::collections::BTreeMap;
 
 fn profiles() -> Profiles {
-    let profile = |url: &str, key: &str| Profile { url: url.into(), key: key.into() };
+    let profile =
+        |url: &str, key: &str| Profile { url: url.into(), key: key.into(), ca_cert: None };
     Profiles {
         current: Some("work".into()),
         profiles: BTreeMap::from([
@@ -82,4 +83,23 @@ fn text_that_is_no_key_is_refused_by_its_source_and_not_shown() {
     let found = resolve(&GlobalFlags::default(), &environment, &profiles());
     let text = found.unwrap_err().to_string();
     assert!(text.contains("AXME_API_KEY") && !text.contains("secret"), "{text}");
+}
+
+#[test]
+fn the_authority_of_a_profile_counts_for_its_own_gateway_only() {
+    let mut profiles = profiles();
+    profiles.profiles.get_mut("work").unwrap().ca_cert = Some("/work/ca.pem".into());
+    let mut environment = Environment::default();
+    let ca_cert = |flags: &GlobalFlags, environment: &Environment| {
+        resolve(flags, environment, &profiles).unwrap().ca_cert
+    };
+    let mut flags = GlobalFlags::default();
+    assert_eq!(ca_cert(&flags, &environment), Some("/work/ca.pem".into()));
+    flags.url = Some("https://other.example".into());
+    assert_eq!(ca_cert(&flags, &environment), None);
+    environment.ca_cert = Some("/env/ca.pem".into());
+    assert_eq!(ca_cert(&flags, &environment), Some("/env/ca.pem".into()));
+    flags.ca_cert = Some("ca.pem".into());
+    let found = ca_cert(&flags, &environment).unwrap();
+    assert!(found.is_absolute() && found.ends_with("ca.pem"), "{}", found.display());
 }

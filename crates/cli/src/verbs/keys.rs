@@ -43,12 +43,15 @@ pub(crate) struct Create {
     expires_at: Option<String>,
     #[command(flatten)]
     place: super::Place,
-    /// Write to the store of a gateway that is stopped: the way back when no owner key is left
-    #[arg(long, requires = "data_dir")]
+    /// Write to the store itself, without a key: the way back when no owner key is left
+    #[arg(long, requires = "the_store")]
     offline: bool,
-    /// Data folder of that gateway
-    #[arg(long, value_name = "PATH", requires = "offline")]
+    /// Data folder of the gateway, which must be stopped
+    #[arg(long, value_name = "PATH", requires = "offline", group = "the_store")]
     data_dir: Option<PathBuf>,
+    /// The store, as the gateway names it; at a shared one the replicas may go on running
+    #[arg(long, value_name = "URL", requires = "offline", group = "the_store")]
+    store: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -108,8 +111,9 @@ impl Create {
             agent: self.agent,
             expires_at: self.expires_at,
         };
-        if let Some(data_dir) = self.data_dir.filter(|_| self.offline) {
-            let made = keys_offline::create(&OfflineKey { data_dir, request })?;
+        if self.offline {
+            let (data_dir, store) = (self.data_dir, self.store);
+            let made = keys_offline::create(&OfflineKey { data_dir, store, request })?;
             return context.output.answer(&json!(made), |output| {
                 let key = made.key.clone();
                 output.line(format_args!("Key {} ({}) is made.", key.name, key.key_id))?;

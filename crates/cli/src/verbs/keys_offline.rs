@@ -1,4 +1,4 @@
-//! Making a key in the store of a stopped gateway, for those who lost their last owner key.
+//! Making a key in the store itself, for those who lost their last owner key.
 
 use crate::failure::Failure;
 use crate::runtime;
@@ -20,7 +20,9 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub(super) struct OfflineKey {
     /// The gateway's data folder; the gateway must be stopped.
-    pub(super) data_dir: PathBuf,
+    pub(super) data_dir: Option<PathBuf>,
+    /// The store, as the gateway names it.
+    pub(super) store: Option<String>,
     pub(super) request: CreateKeyRequest,
 }
 
@@ -29,11 +31,12 @@ pub(super) struct OfflineKey {
 /// # Errors
 /// A data folder that is missing or in use, or a key that the rules do not allow.
 pub(super) fn create(key: &OfflineKey) -> Result<KeyAnswer, Failure> {
-    if !key.data_dir.is_dir() {
-        let what = format!("There is no data folder {}.", key.data_dir.display());
+    if let Some(data_dir) = key.data_dir.as_ref().filter(|data_dir| !data_dir.is_dir()) {
+        let what = format!("There is no data folder {}.", data_dir.display());
         return Err(Failure::Failed { what, next: "Check --data-dir.".to_owned() });
     }
-    let given = Given { data_dir: Some(key.data_dir.clone()), ..Given::default() };
+    let (data_dir, store) = (key.data_dir.clone(), key.store.clone());
+    let given = Given { data_dir, store, ..Given::default() };
     let config = Config::load(given)
         .map_err(|error| Failure::Usage(format!("cannot open the store: {error}")))?;
     runtime::block_on(async {

@@ -12,7 +12,7 @@ use serde_json::json;
 /// Sign in to a gateway: keep its URL and your key for later commands.
 ///
 /// The key is read from a prompt, from standard input, or from --key-file. It is tried at the
-/// gateway first, and kept in a file that only you can read.
+/// gateway first, and kept in a file that only you can read, with the path of --ca-cert.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Login {}
 
@@ -28,15 +28,20 @@ impl Login {
             ))?;
         }
         let token = settings.key.as_ref().map(|key| key.token.clone()).unwrap_or_default();
-        let answer = Client::new(settings).get("/v1/keys/self", &json!({}))?;
+        let ca_cert = settings.ca_cert.clone();
+        let answer = Client::new(settings)?.get("/v1/keys/self", &json!({}))?;
 
-        profiles.profiles.insert(name.clone(), Profile { url: url.to_string(), key: token });
+        let profile = Profile { url: url.to_string(), key: token, ca_cert: ca_cert.clone() };
+        profiles.profiles.insert(name.clone(), profile);
         profiles.current = Some(name.clone());
         profiles.save(&path)?;
         context.output.answer(&answer, |output| {
             let who = client::read::<SelfAnswer>(&answer)?;
             output.line(format_args!("Signed in to {url} as {}.", whose(&who)))?;
             output.line(format_args!("  profile  {name} in {}", path.display()))?;
+            if let Some(ca_cert) = ca_cert {
+                output.line(format_args!("  trusts   {}", ca_cert.display()))?;
+            }
             output.line("  next     axme ps")
         })
     }

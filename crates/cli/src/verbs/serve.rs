@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::owner_key;
 use crate::runtime;
-use axme_gateway::app::App;
+use axme_gateway::app::Starting;
 use axme_gateway::config::{Config, Given};
 
 /// Run a gateway; the first start makes its store and an owner key
@@ -25,14 +25,20 @@ impl Serve {
             let stop = runtime::stop_signal().map_err(|error| {
                 Failure::local("cannot listen for signals", error, "Try again.")
             })?;
-            let app = App::start(config)
-                .await
-                .map_err(|error| runtime::failure("cannot start", &error))?;
+            let mut stop = std::pin::pin!(stop);
+            let cannot_start = |error| runtime::failure("cannot start", &error);
+            let starting = Starting::listen(config).await.map_err(cannot_start)?;
+            let app = tokio::select! {
+                app = starting.serve() => app.map_err(cannot_start)?,
+                () = &mut stop => return Ok(()),
+            };
             owner_key::hand_out(&app, &mut context.output)?;
             let output = &mut context.output;
-            output.line(format_args!("axme serves on http://{}", app.address()))?;
+            let scheme = if app.config().tls.is_some() { "https" } else { "http" };
+            output.line(format_args!("axme serves on {scheme}://{}", app.address()))?;
             if let Some(address) = app.operator_address() {
-                output.line(format_args!("for operators and owners alone on http://{address}"))?;
+                let line = format_args!("for operators and owners alone on {scheme}://{address}");
+                output.line(line)?;
             }
             app.run(stop).await;
             Ok(())

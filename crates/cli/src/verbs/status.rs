@@ -19,7 +19,7 @@ impl Status {
         let settings = context.settings()?;
         let missing_key = settings.key.is_none().then(|| settings.missing_key());
         let source = settings.key.as_ref().map(|key| key.source.clone());
-        let client = Client::new(settings);
+        let client = Client::new(settings)?;
         let health = client.get("/health", &json!({}))?;
         let ready = client.get("/ready", &json!({}));
         // Both need a key; a gateway that is not ready may refuse them.

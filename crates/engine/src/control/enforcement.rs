@@ -1,9 +1,10 @@
 //! How far this replica has enforced the log: everything that was let through before has ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axme_core::id::Revision;
+use axme_store::control::{ACCOUNTS_MAX, StopAccount};
 use tokio::sync::watch;
 
 use super::Control;
@@ -25,12 +26,18 @@ struct UnderWay {
     /// Applied and not drained; how many drains of each.
     draining: BTreeMap<Revision, usize>,
     reports: BTreeMap<Revision, StopReport>,
+    /// Accounts that have not come to the store yet.
+    unsent: VecDeque<StopAccount>,
 }
 
 impl Enforcement {
     pub(super) fn up_to(revision: Revision) -> Self {
-        let under_way =
-            UnderWay { applied: revision, draining: BTreeMap::new(), reports: BTreeMap::new() };
+        let under_way = UnderWay {
+            applied: revision,
+            draining: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            unsent: VecDeque::new(),
+        };
         Self { under_way: Mutex::new(under_way), enforced: watch::Sender::new(revision) }
     }
 
@@ -48,6 +55,21 @@ impl Enforcement {
         self.lock().reports.remove(&revision).unwrap_or_default()
     }
 
+    /// Takes accounts to send, oldest first.
+    pub(super) fn take_unsent(&self) -> Vec<StopAccount> {
+        let mut under_way = self.lock();
+        let count = under_way.unsent.len().min(ACCOUNTS_MAX);
+        under_way.unsent.drain(..count).collect()
+    }
+
+    /// Puts accounts back that did not come through.
+    pub(super) fn put_back(&self, accounts: Vec<StopAccount>) {
+        let mut under_way = self.lock();
+        for account in accounts.into_iter().rev() {
+            under_way.unsent.push_front(account);
+        }
+    }
+
     fn begin(&self, revision: Revision, drains: bool) {
         let mut under_way = self.lock();
         under_way.applied = revision;
@@ -61,6 +83,10 @@ impl Enforcement {
         let mut under_way = self.lock();
         under_way.draining.remove(&revision);
         under_way.reports.insert(revision, report);
+        under_way.unsent.push_back(account(revision, report));
+        if under_way.unsent.len() > REPORTS_MAX {
+            under_way.unsent.pop_front();
+        }
         while under_way.reports.len() > REPORTS_MAX {
             under_way.reports.pop_first();
         }
@@ -88,6 +114,11 @@ impl Control {
             return;
         }
         let progress = self.enforcer.progress(stopped);
+        // Mostly nothing is under way: then the first report says so already.
+        if let Some(report) = progress.report_if_drained() {
+            self.enforcement.done(revision, report);
+            return;
+        }
         let control = Arc::clone(self);
         self.tasks.spawn(async move {
             let report = control.enforcer.drain(&progress).await;
@@ -97,4 +128,9 @@ impl Control {
             }
         });
     }
+}
+
+fn account(revision: Revision, report: StopReport) -> StopAccount {
+    let StopReport { streams_closed, connections_cut, bytes_after_order } = report;
+    StopAccount { revision, streams_closed, connections_cut, bytes_after_order }
 }

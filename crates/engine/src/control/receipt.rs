@@ -5,16 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axme_core::id::{KillId, Revision};
+use axme_core::lease::{Awaited, Outcome, RollCall};
 use axme_core::time::Mono;
-use axme_store::control::{ReplicaEpoch, ReplicaRow};
+use axme_store::control::ReplicaRow;
 use serde::{Deserialize, Serialize};
 
 use super::Control;
 use super::kill::Committed;
-use crate::enforcer::Progress;
+use crate::enforcer::{Progress, StopReport};
 
-/// How often the replicas are looked at while some have not enforced yet.
-const POLL: Duration = Duration::from_millis(10);
 /// What closing the epochs of silent replicas may add to a lease.
 const CLOSING: Duration = Duration::from_millis(100);
 /// Receipts that are remembered for readers, until they are in the store.
@@ -39,6 +38,9 @@ pub struct Receipt {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReplicaReceipt {
     pub replica_id: String,
+    /// Which life of it: an id may run twice.
+    #[serde(default)]
+    pub epoch: u64,
     pub region: Option<String>,
     pub state: ReplicaState,
     /// From the order on.
@@ -57,8 +59,26 @@ pub enum ReplicaState {
     Left,
 }
 
+impl From<Outcome> for ReplicaState {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Reported => Self::Enforced,
+            Outcome::Fenced => Self::Fenced,
+            Outcome::Left => Self::Left,
+        }
+    }
+}
+
 impl Control {
-    /// Waits until every replica has enforced the kill or is fenced. Never longer than the bound.
+    /// Within how many milliseconds of its commit a kill returns, as far as this replica's own
+    /// lease goes.
+    #[must_use]
+    pub fn bound_ms(&self) -> u64 {
+        millis_whole(self.lease().length() + CLOSING)
+    }
+
+    /// Waits for every replica, and answers the receipt. What is known so far can be read
+    /// meanwhile.
     pub(super) async fn receipt(
         self: &Arc<Self>,
         kill: KillId,
@@ -66,109 +86,97 @@ impl Control {
         ordered_at: Mono,
         progress: &Progress,
     ) -> Receipt {
-        let revision = committed.logged.revision;
-        let patience =
-            self.lease.saturating_sub(self.clock.mono().since(committed.acknowledged_at));
+        let Committed { logged, acknowledged_at, .. } = committed;
+        let mut receipt = Receipt {
+            bound_ms: self.bound_ms(),
+            enforced_in_ms: 0.0,
+            durability: self.log.durability().as_str().to_owned(),
+            replicas: Vec::new(),
+            streams_closed: 0,
+            connections_cut: 0,
+            bytes_after_order: 0,
+        };
+        self.receipts.put(kill, receipt.clone());
+        let drained = self.drained_here(logged.revision, *acknowledged_at, progress);
+        let others = self.call_the_roll(
+            logged.revision,
+            Awaited::Enforced,
+            *acknowledged_at,
+            |roll, rows| {
+                let after_ms = millis(self.clock.mono().since(ordered_at));
+                receipt.bound_ms = receipt.bound_ms.max(bound_of(rows));
+                note(roll, rows, after_ms, &mut receipt.replicas);
+                self.receipts.put(kill, receipt.clone());
+            },
+        );
+        let (at_order, ()) = tokio::join!(drained, others);
+        let at_apply = self.enforcement.take_report(logged.revision);
+        receipt.enforced_in_ms = millis(self.clock.mono().since(ordered_at));
+        receipt.streams_closed = at_order.streams_closed.max(at_apply.streams_closed);
+        receipt.connections_cut = at_order.connections_cut + at_apply.connections_cut;
+        receipt.bytes_after_order = at_order.bytes_after_order.max(at_apply.bytes_after_order);
+        self.add_others(logged.revision, &mut receipt).await;
+        self.receipts.put(kill, receipt.clone());
+        receipt
+    }
+
+    /// Adds what the stop closed on the other replicas.
+    async fn add_others(&self, revision: Revision, receipt: &mut Receipt) {
+        let accounts = self.log.accounts(revision).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a receipt lacks what the other replicas closed");
+            Vec::new()
+        });
+        let me = self.me();
+        for (_, account) in accounts.iter().filter(|(replica, _)| *replica != me) {
+            receipt.streams_closed += account.streams_closed;
+            receipt.connections_cut += account.connections_cut;
+            receipt.bytes_after_order += account.bytes_after_order;
+        }
+    }
+
+    /// Waits until what the order stopped here has ended, for what is left of the lease.
+    async fn drained_here(
+        &self,
+        revision: Revision,
+        acknowledged_at: Mono,
+        progress: &Progress,
+    ) -> StopReport {
+        let lease = self.lease().length();
+        let patience = lease.saturating_sub(self.clock.mono().since(acknowledged_at));
         let enforced_here = async {
             let at_order = self.enforcer.drain(progress).await;
             self.enforcement.wait_for(revision).await;
             at_order
         };
-        let at_order = tokio::time::timeout(patience, enforced_here).await.unwrap_or_default();
-        let replicas = self.replicas_stopped(revision, committed.acknowledged_at, ordered_at).await;
-        let at_apply = self.enforcement.take_report(revision);
-        let receipt = Receipt {
-            bound_ms: millis_whole(self.lease + CLOSING),
-            enforced_in_ms: millis(self.clock.mono().since(ordered_at)),
-            durability: self.log.durability().as_str().to_owned(),
-            replicas,
-            streams_closed: at_order.streams_closed.max(at_apply.streams_closed),
-            connections_cut: at_order.connections_cut + at_apply.connections_cut,
-            bytes_after_order: at_order.bytes_after_order.max(at_apply.bytes_after_order),
-        };
-        self.receipts.put(kill, receipt.clone());
-        receipt
-    }
-
-    /// Returns once every control change is applied wherever a view is fresh.
-    pub(super) async fn everywhere(self: &Arc<Self>, revision: Revision) {
-        let now = self.clock.mono();
-        self.replicas_stopped(revision, now, now).await;
-    }
-
-    async fn replicas_stopped(
-        &self,
-        revision: Revision,
-        acknowledged_at: Mono,
-        ordered_at: Mono,
-    ) -> Vec<ReplicaReceipt> {
-        let mut receipts: Vec<ReplicaReceipt> = Vec::new();
-        loop {
-            let elapsed = millis(self.clock.mono().since(ordered_at));
-            // Read after the commit: who joins later has the entry already.
-            let rows = self.log.replicas().await.unwrap_or_default();
-            let waiting = note_enforced(&rows, revision, elapsed, &mut receipts);
-            if waiting.is_empty() {
-                return receipts;
-            }
-            // This replica is never silent to itself: it knows when it has enforced.
-            let silent: Vec<_> =
-                waiting.into_iter().filter(|row| row.sighting.replica != self.me).collect();
-            if !silent.is_empty() && self.clock.mono() >= acknowledged_at.plus(self.lease) {
-                self.fence(silent, ordered_at, &mut receipts).await;
-            }
-            tokio::time::sleep(POLL).await;
-        }
-    }
-
-    /// Closes the epochs of those that stayed silent for a lease.
-    async fn fence(
-        &self,
-        silent: Vec<ReplicaRow>,
-        ordered_at: Mono,
-        receipts: &mut Vec<ReplicaReceipt>,
-    ) {
-        let epochs: Vec<ReplicaEpoch> =
-            silent.iter().map(|row| row.sighting.replica.clone()).collect();
-        if let Err(error) = self.log.close(&epochs, self.clock.wall()).await {
-            tracing::error!(%error, "could not close the epochs of silent replicas");
-        }
-        let after_ms = millis(self.clock.mono().since(ordered_at));
-        for row in silent {
-            receipts.push(receipt_of(&row, ReplicaState::Fenced, after_ms));
-        }
+        tokio::time::timeout(patience, enforced_here).await.unwrap_or_default()
     }
 }
 
-/// Notes the replicas that have enforced `revision`, and answers those that have not.
-fn note_enforced(
-    rows: &[ReplicaRow],
-    revision: Revision,
-    after_ms: f64,
-    receipts: &mut Vec<ReplicaReceipt>,
-) -> Vec<ReplicaRow> {
-    let mut waiting = Vec::new();
-    for row in rows {
-        let known = |receipt: &ReplicaReceipt| *receipt.replica_id == *row.profile.replica_id;
+/// Notes those that have come to an outcome since the last look.
+fn note(roll: &RollCall, rows: &[ReplicaRow], after_ms: f64, receipts: &mut Vec<ReplicaReceipt>) {
+    let settled = roll.outcomes().filter_map(|(replica, outcome)| Some((replica, outcome?)));
+    for (replica, outcome) in settled {
+        let known = |receipt: &ReplicaReceipt| {
+            *receipt.replica_id == *replica.replica_id && receipt.epoch == replica.epoch.0
+        };
         if receipts.iter().any(known) {
             continue;
         }
-        if row.sighting.enforced >= revision {
-            receipts.push(receipt_of(row, ReplicaState::Enforced, after_ms));
-        } else {
-            waiting.push(row.clone());
-        }
+        let row = rows.iter().find(|row| row.sighting.replica == *replica);
+        receipts.push(ReplicaReceipt {
+            replica_id: replica.replica_id.to_string(),
+            epoch: replica.epoch.0,
+            region: row.and_then(|row| row.profile.region.as_deref()).map(str::to_owned),
+            state: outcome.into(),
+            after_ms,
+        });
     }
-    waiting
 }
 
-fn receipt_of(row: &ReplicaRow, state: ReplicaState, after_ms: f64) -> ReplicaReceipt {
-    ReplicaReceipt {
-        replica_id: row.profile.replica_id.to_string(),
-        region: row.profile.region.as_deref().map(str::to_owned),
-        state,
-        after_ms,
-    }
+/// Within what time a kill returns that waits for the longest of these leases.
+fn bound_of(rows: &[ReplicaRow]) -> u64 {
+    let longest = rows.iter().map(|row| row.profile.lease.length()).max().unwrap_or_default();
+    millis_whole(longest + CLOSING)
 }
 
 /// Milliseconds with three places.
@@ -187,6 +195,10 @@ pub(super) struct Recent(Mutex<VecDeque<(KillId, Receipt)>>);
 impl Recent {
     fn put(&self, kill: KillId, receipt: Receipt) {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = recent.iter_mut().rev().find(|(id, _)| *id == kill) {
+            *known = receipt;
+            return;
+        }
         if recent.len() == RECENT_MAX {
             recent.pop_front();
         }

@@ -78,6 +78,10 @@ impl Cell {
         self.live.store(live, Ordering::SeqCst);
     }
 
+    pub(super) fn set_live(&self, live: bool) {
+        self.live.store(live, Ordering::SeqCst);
+    }
+
     #[must_use]
     pub fn run_state(&self) -> RunState {
         self.word.peek().run_state

@@ -110,11 +110,7 @@ impl Enforcer {
                 () = &mut grace, if !grace_is_over => grace_is_over = true,
             }
         }
-        StopReport {
-            streams_closed: progress.slots.len() as u64,
-            connections_cut: cut,
-            bytes_after_order: progress.slots.iter().map(|slot| slot.bytes_after_ending()).sum(),
-        }
+        progress.report(cut)
     }
 
     pub(super) fn note_drained(&self, cell: &Cell) {
@@ -125,6 +121,19 @@ impl Enforcer {
 }
 
 impl Progress {
+    /// What was closed, if nothing is left to wait for.
+    pub(crate) fn report_if_drained(&self) -> Option<StopReport> {
+        self.is_drained().then(|| self.report(0))
+    }
+
+    fn report(&self, connections_cut: u64) -> StopReport {
+        StopReport {
+            streams_closed: self.slots.len() as u64,
+            connections_cut,
+            bytes_after_order: self.slots.iter().map(|slot| slot.bytes_after_ending()).sum(),
+        }
+    }
+
     fn is_drained(&self) -> bool {
         self.cells.iter().all(|cell| cell.word.in_flight() == 0)
             && self.slots.iter().all(|slot| slot.is_closed())

@@ -132,6 +132,14 @@ impl Streams {
         }
     }
 
+    pub(super) fn wake_all(&self) {
+        self.lock().by_id.values().for_each(|slot| slot.wake.notify_one());
+    }
+
+    pub(super) fn topics(&self) -> Vec<Topic> {
+        self.lock().by_topic.keys().cloned().collect()
+    }
+
     /// Ends the streams of an agent and answers them.
     pub(super) fn end_of_agent(&self, agent: &CellKey) -> Vec<Arc<Slot>> {
         let open = self.lock();

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_core::decide::{Action, End};
+use axme_core::decide::{Action, Denial, End};
 use axme_core::intent::Status;
 use axme_core::time::Mono;
 use axme_store::Ledger;
@@ -24,6 +24,8 @@ const BATCH_INTENTS_MAX: usize = 64;
 /// An intent that was handed over this lately was so to another open stream of the same agent: to
 /// send it here too is no new attempt.
 const SAME_ATTEMPT: Duration = Duration::from_secs(30);
+/// How long a stream waits that may hand over nothing, unless it is woken.
+pub(super) const TRY_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// How long a quiet stream goes without a sign of life.
 pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,8 @@ pub struct DeliveryStream {
     ends_at: Mono,
     ready: VecDeque<Intent>,
     delivered: bool,
+    /// When the stream was opened or last showed a sign of life.
+    quiet_since: Mono,
     phase: Phase,
 }
 
@@ -73,6 +77,15 @@ enum Phase {
     /// Everything there was has been sent: only the end is to be said.
     Ending,
     Over,
+}
+
+/// What the queue had.
+enum Filled {
+    /// Something was there; what of it may be sent is ready.
+    Some,
+    Nothing,
+    /// This replica may not hand over anything at the moment. Nothing is passed over.
+    NotNow,
 }
 
 /// Why a stream stopped waiting.
@@ -117,6 +130,7 @@ impl Intents {
             ends_at: self.clock.mono().plus(request.wait),
             ready: VecDeque::new(),
             delivered: false,
+            quiet_since: self.clock.mono(),
             phase: Phase::Open,
         })
     }
@@ -144,20 +158,25 @@ impl DeliveryStream {
                     None => continue,
                 }
             }
-            match self.fill().await {
-                Ok(true) => {}
+            let filled = self.fill().await.unwrap_or_else(|error| {
+                tracing::debug!(%error, receiver = %self.receiver.address, "delivery paused");
+                Filled::NotNow
+            });
+            let patience = match filled {
+                Filled::Some => continue,
                 // Ending right after what there was gives every client low latency: some read the
                 // whole answer before they look into it.
-                Ok(false) if self.delivered => self.phase = Phase::Ending,
-                Ok(false) => match self.wait().await {
-                    Waited::Woken => {}
-                    Waited::Quiet => return Some(Delivery::KeepAlive),
-                    Waited::Long => self.phase = Phase::Ending,
-                },
-                Err(error) => {
-                    tracing::warn!(%error, receiver = %self.receiver.address, "delivery paused");
+                Filled::Nothing | Filled::NotNow if self.delivered => {
                     self.phase = Phase::Ending;
+                    continue;
                 }
+                Filled::Nothing => KEEPALIVE,
+                Filled::NotNow => TRY_AGAIN_AFTER,
+            };
+            match self.wait(patience).await {
+                Waited::Woken => {}
+                Waited::Quiet => return Some(Delivery::KeepAlive),
+                Waited::Long => self.phase = Phase::Ending,
             }
         }
     }
@@ -167,8 +186,8 @@ impl DeliveryStream {
         self.guard.note_sent(bytes);
     }
 
-    /// Reads the queue and records handovers. False when nothing new is there.
-    async fn fill(&mut self) -> Result<bool, axme_store::WriteError> {
+    /// Reads the queue and records handovers.
+    async fn fill(&mut self) -> Result<Filled, axme_store::WriteError> {
         let query = QueueQuery {
             workspace_id: self.receiver.workspace_id,
             receiver: self.receiver.address.clone(),
@@ -177,23 +196,32 @@ impl DeliveryStream {
             rows_max: BATCH_INTENTS_MAX,
         };
         let queued = self.ledger.queue(query).await?;
-        let Some(last) = queued.last() else { return Ok(false) };
+        let Some(last) = queued.last() else { return Ok(Filled::Nothing) };
         let since = last.cursor;
         let now = self.clock.wall();
         let mut again = Vec::new();
         let mut handings = Vec::with_capacity(queued.len());
+        let mut asked_for = Vec::with_capacity(queued.len());
+        let mut blocked = false;
         for intent in queued {
             let sender = self.sender_of(&intent);
-            let Ok(permit) =
-                self.enforcer.permit(self.guard.key(), Action::Deliver, &sender, &self.receiver)
-            else {
+            let asked =
+                self.enforcer.permit(self.guard.key(), Action::Deliver, &sender, &self.receiver);
+            let permit = match asked {
+                Ok(permit) => permit,
+                // It keeps its place, and nothing behind it goes first.
+                Err(denial) if self.must_wait_for(&intent, denial) => {
+                    blocked = true;
+                    break;
+                }
                 // Held: it gets a new cursor when its sender is resumed.
-                continue;
+                Err(_held) => continue,
             };
             if intent.delivery_attempt > 0 && now.since(intent.updated_at) < SAME_ATTEMPT {
                 again.push(intent);
             } else {
                 handings.push(Handing { intent_id: intent.intent_id, gate: permit.into_gate() });
+                asked_for.push(intent);
             }
         }
         let handed = if handings.is_empty() {
@@ -203,6 +231,7 @@ impl DeliveryStream {
         };
         let mut ready = again;
         for outcome in handed {
+            asked_for.retain(|intent| intent.intent_id != outcome.intent().intent_id);
             match outcome {
                 HandedOver::Deliver(intent) => ready.push(intent),
                 HandedOver::Exhausted(intent) => {
@@ -211,11 +240,35 @@ impl DeliveryStream {
             }
         }
         ready.sort_unstable_by_key(|intent| intent.cursor);
-        self.ready = ready.into();
-        if self.ready.is_empty() {
-            self.since = since;
+        let left_out = asked_for.into_iter().find(|intent| !self.is_held(intent));
+        if let Some(first) = &left_out {
+            ready.retain(|intent| intent.cursor < first.cursor);
         }
-        Ok(true)
+        self.ready = ready.into();
+        if !self.ready.is_empty() {
+            return Ok(Filled::Some);
+        }
+        if blocked || left_out.is_some() {
+            return Ok(Filled::NotNow);
+        }
+        self.since = since;
+        Ok(Filled::Some)
+    }
+
+    /// Whether an intent that was not handed over waits for a resume, which gives it a new place.
+    /// One that was refused for another reason keeps its place, and nothing behind it goes first.
+    fn is_held(&self, intent: &Intent) -> bool {
+        let sender = self.sender_of(intent);
+        let asked =
+            self.enforcer.permit(self.guard.key(), Action::Deliver, &sender, &self.receiver);
+        asked.is_err_and(|denial| !self.must_wait_for(intent, denial))
+    }
+
+    /// Whether an intent is denied only because this replica does not know enough: it cannot prove
+    /// its view fresh, or the intent was admitted by a newer one, such as after a resume that is
+    /// not applied here yet.
+    fn must_wait_for(&self, intent: &Intent, denial: Denial) -> bool {
+        denial.end == End::Gateway || intent.admitted_at_revision > self.enforcer.applied()
     }
 
     /// Asks once more, directly before the frame leaves.
@@ -236,22 +289,33 @@ impl DeliveryStream {
                 {
                     tracing::warn!(%error, intent = %intent.intent_id, "could not take back");
                 }
+                if denial.end == End::Gateway {
+                    // It keeps its place: nothing behind it goes first.
+                    self.ready.clear();
+                }
                 None
             }
         }
     }
 
-    async fn wait(&self) -> Waited {
-        let left = self.ends_at.since(self.clock.mono());
+    /// Waits until there may be something, for `patience` at most.
+    async fn wait(&mut self, patience: Duration) -> Waited {
+        let now = self.clock.mono();
+        let left = self.ends_at.since(now);
         if left.is_zero() {
             return Waited::Long;
         }
-        tokio::select! {
-            () = self.guard.woken() => Waited::Woken,
-            () = tokio::time::sleep(left.min(KEEPALIVE)) => {
-                if left > KEEPALIVE { Waited::Quiet } else { Waited::Long }
-            }
+        let until_quiet = KEEPALIVE.saturating_sub(now.since(self.quiet_since));
+        if until_quiet.is_zero() {
+            self.quiet_since = now;
+            return Waited::Quiet;
         }
+        // Whoever wakes by the clock looks again, too: a look costs less than one that is missed.
+        tokio::select! {
+            () = self.guard.woken() => {}
+            () = tokio::time::sleep(left.min(until_quiet).min(patience)) => {}
+        }
+        Waited::Woken
     }
 
     fn sender_of(&self, intent: &Intent) -> Arc<Cell> {

@@ -10,7 +10,7 @@ use axme_store::Ledger;
 use axme_store::ledger::Event;
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::KEEPALIVE;
+use super::delivery::{KEEPALIVE, TRY_AGAIN_AFTER};
 use super::{Denied, IntentError, Intents};
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -104,9 +104,16 @@ impl Watch {
                     }
                 }
                 Ok(_) => return Some(self.end()),
-                Err(error) => {
-                    tracing::warn!(%error, intent = %self.intent, "watch ended");
+                Err(_) if self.told || self.ends_at <= self.clock.mono() => {
                     return Some(self.end());
+                }
+                // Open and silent until the store is back.
+                Err(error) => {
+                    tracing::debug!(%error, intent = %self.intent, "watch paused");
+                    tokio::select! {
+                        () = self.guard.woken() => {}
+                        () = tokio::time::sleep(TRY_AGAIN_AFTER) => {}
+                    }
                 }
             }
         }

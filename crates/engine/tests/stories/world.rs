@@ -9,11 +9,12 @@ use axme_core::command::{Command, Kill, NewAccount, NewKey, Resume, Target};
 use axme_core::hold::Mode;
 use axme_core::id::{KillId, Revision, WorkspaceId};
 use axme_core::key::KeyDigest;
+use axme_core::lease::Lease;
 use axme_core::role::{Role, Scope};
 use axme_engine::bootstrap::{self, Begun, Bootstrap};
 use axme_engine::chance::Chance;
 use axme_engine::clock::Clock;
-use axme_engine::control::{Carried, ControlError, KillOutcome};
+use axme_engine::control::{Carried, ControlError, KillOutcome, Wait};
 use axme_engine::enforcer::Cell;
 use axme_engine::intents::{
     Created, Delivery, DeliveryRequest, DeliveryStream, IntentError, IntentRequest,
@@ -48,6 +49,7 @@ impl World {
                 replica_id: "here".into(),
                 region: None,
                 version: "0".into(),
+                lease: Lease::DEFAULT,
             },
             options: EngineOptions::default(),
         };
@@ -104,14 +106,15 @@ impl World {
     ) -> Result<KillOutcome, ControlError> {
         let command = Command::Kill(kill.clone());
         let order = self.operator.order(kill.kill.into(), self.engine.clock.wall(), command);
-        self.engine.control.kill(order, kill, idempotency).await
+        self.engine.control.kill(order, kill, idempotency, Wait::Everyone).await
     }
 
     /// Resumes an agent as the operator sees it now, and requeues what was held.
     pub(crate) async fn resume(&self, agent: &Caller) -> Result<Carried, ControlError> {
         let seen = self.engine.control.read(axme_core::state::State::revision);
         let carried = self.resume_seeing(agent, seen).await?;
-        self.engine.requeue(agent.agent().unwrap());
+        let revision = self.engine.control.read(axme_core::state::State::revision);
+        self.engine.requeue(agent.agent().unwrap(), revision);
         Ok(carried)
     }
 

@@ -24,13 +24,35 @@ pub struct Given {
     #[arg(long, value_name = "ADDRESS", env = "AXME_OPERATOR_LISTEN")]
     pub operator_listen: Option<String>,
 
+    /// Serve over TLS with the certificate chain in this PEM file; it is read again when it changes
+    #[arg(long, value_name = "FILE", env = "AXME_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", env = "AXME_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
     /// Folder for the store and the first owner key [default: ./axme-data]
     #[arg(long, value_name = "FOLDER", env = "AXME_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Where the store is: sqlite:PATH [default: in the data folder]
+    /// Where the store is: sqlite:PATH or postgres://USER@HOST,HOST/DATABASE [default: in the data
+    /// folder]
     #[arg(long, value_name = "URL", env = "AXME_STORE")]
     pub store: Option<String>,
+
+    /// Name of this replica; a pod's or a machine's [default: host name and a random suffix]
+    #[arg(long, value_name = "NAME", env = "AXME_REPLICA_ID")]
+    pub replica_id: Option<String>,
+
+    /// Where this replica runs, as receipts show it
+    #[arg(long, value_name = "REGION", env = "AXME_REGION")]
+    pub region: Option<String>,
+
+    /// How long a replica is trusted that does not renew; the longest one bounds every kill
+    /// [default: 700]
+    #[arg(long, value_name = "MS", env = "AXME_LEASE_MS")]
+    pub lease_ms: Option<u64>,
 
     /// Slug of the first organization [default: default]
     #[arg(long, value_name = "SLUG", env = "AXME_ORG")]
@@ -40,7 +62,7 @@ pub struct Given {
     #[arg(long, value_name = "SLUG", env = "AXME_WORKSPACE")]
     pub workspace: Option<String>,
 
-    /// Where people and agents reach this gateway [default: http:// and --listen]
+    /// Where people and agents reach this gateway [default: https:// with TLS, else http://, and --listen]
     #[arg(long, value_name = "URL", env = "AXME_PUBLIC_URL")]
     pub public_url: Option<String>,
 
@@ -129,8 +151,13 @@ impl Given {
             config: self.config,
             listen: self.listen.or(file.listen),
             operator_listen: self.operator_listen.or(file.operator_listen),
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            tls_key: self.tls_key.or(file.tls_key),
             data_dir: self.data_dir.or(file.data_dir),
             store: self.store.or(file.store),
+            replica_id: self.replica_id.or(file.replica_id),
+            region: self.region.or(file.region),
+            lease_ms: self.lease_ms.or(file.lease_ms),
             org: self.org.or(file.org),
             workspace: self.workspace.or(file.workspace),
             public_url: self.public_url.or(file.public_url),

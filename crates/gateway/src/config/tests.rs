@@ -12,7 +12,7 @@ fn what_is_not_given_has_its_default() {
     let config = Config::load(Given::default()).unwrap();
     assert_eq!(config.listen.to_string(), LISTEN_DEFAULT);
     assert_eq!(config.public_url, "http://127.0.0.1:8080");
-    assert_eq!(config.store, StorePlace::DataDir);
+    assert!(matches!(config.store, StorePlace::DataDir));
     assert_eq!(config.bootstrap.organization, "default");
     assert!(!config.engine.lenient_addressing && config.operator_listen.is_none());
 }
@@ -38,7 +38,10 @@ fn bad_values_are_named_with_what_to_write() {
         ("listen = \"8080\"", "127.0.0.1:8080"),
         ("org = \"A\"", "lower-case"),
         ("trusted_proxies = [\"ten\"]", "10.0.0.0/8"),
-        ("store = \"postgres://x\"", "SQLite only"),
+        ("store = \"mysql://x\"", "postgres://"),
+        ("store = \"postgres://u:p@x/d?sslmode=maybe\"", "verify-full"),
+        ("replica_id = \"a b\"", "letters"),
+        ("lease_ms = 5", "between 100 and 60000"),
         ("agent_inflight_max = 0", "at least 1"),
         ("retain_intents_days = 0", "at least 1"),
     ];
@@ -64,4 +67,16 @@ fn a_preset_owner_key_is_long_and_never_shown() {
 fn a_proxy_may_be_one_address() {
     let config = load(Given::default(), "trusted_proxies = [\"10.1.2.3\", \"fd00::/8\"]").unwrap();
     assert_eq!(config.http.trusted_proxies.len(), 2);
+}
+
+#[test]
+fn a_certificate_and_its_key_come_together_and_make_the_url_https() {
+    let both = "tls_cert = \"c.pem\"\ntls_key = \"k.pem\"";
+    let config = load(Given::default(), both).unwrap();
+    assert_eq!(config.public_url, "https://127.0.0.1:8080");
+    assert_eq!(config.tls.unwrap().key, PathBuf::from("k.pem"));
+    for (half, missing) in [("tls_cert = \"c.pem\"", "tls_key"), ("tls_key = \"k\"", "tls_cert")] {
+        let error = load(Given::default(), half).unwrap_err().to_string();
+        assert!(error.starts_with(missing), "{half}: {error}");
+    }
 }

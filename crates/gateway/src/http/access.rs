@@ -37,6 +37,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/mesh/agents/{agent}/resume", COMMANDERS),
     ("GET", "/v1/mesh/kills/{kill_id}", PEOPLE),
     ("GET", "/v1/mesh/events", ANY),
+    ("GET", "/v1/replicas", PEOPLE),
     // Intents.
     ("POST", "/v1/intents", PARTIES),
     ("GET", "/v1/intents", ANY),

@@ -44,7 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "organization_not_found, workspace_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
@@ -84,7 +84,7 @@ async fn list_service_accounts(
         (status = 200, description = "The account", body = AccountAnswer),
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "service_account_not_found", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
@@ -110,6 +110,7 @@ async fn get_service_account(
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden", body = ErrorBody),
         (status = 404, description = "service_account_not_found", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]

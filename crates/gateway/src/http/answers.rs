@@ -146,3 +146,15 @@ fn invalid_address(field: &str, value: &str, problem: &str) -> ApiError {
         .detail("field", field)
         .detail("value", value)
 }
+
+/// What the ledger answered. While the store is gone that is nothing, so that it can still be seen
+/// who is stopped; the answer says that it is stale.
+pub(super) fn unless_stale<T: Default, E: Into<ApiError>>(
+    api: &Api,
+    answered: Result<T, E>,
+) -> Result<T, ApiError> {
+    match answered {
+        Err(_gone) if api.engine().control.stale_since().is_some() => Ok(T::default()),
+        answered => answered.map_err(Into::into),
+    }
+}

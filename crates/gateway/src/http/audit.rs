@@ -41,6 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         (status = 403, description = "forbidden: an agent's key", body = ErrorBody),
         (status = 404, description = "agent_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid, invalid_agent_address", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
@@ -90,6 +91,7 @@ async fn list_audit_events(
         (status = 403, description = "forbidden: an agent's key", body = ErrorBody),
         (status = 404, description = "chain_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]

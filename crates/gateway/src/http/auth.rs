@@ -85,28 +85,27 @@ fn authenticate(api: &Api, request: &Request) -> Result<Caller, ApiError> {
     let client = peer.client_address(request.headers(), &api.options().trusted_proxies);
     let token = presented_key(request.headers()).ok_or_else(missing_key)?;
     let now = engine.clock.wall();
-    let key = engine.enforcer.key(&KeyDigest::of(token)).ok_or_else(|| {
+    let failed = |code, message| {
         engine.observer.sign_in_failed(now, Some(client));
-        ApiError::new(
-            ErrorCode::InvalidPlatformApiKey,
-            "this key is not known here; check the key and the gateway's address",
-        )
+        if api.sign_ins().failed(client, engine.clock.mono()) {
+            return ApiError::new(code, message);
+        }
+        too_many_sign_ins()
+    };
+    // The key comes first, the address counts only when it fails: see `sign_ins`.
+    let key = engine.enforcer.key(&KeyDigest::of(token)).ok_or_else(|| {
+        let message = "this key is not known here; check the key and the gateway's address";
+        failed(ErrorCode::InvalidPlatformApiKey, message)
     })?;
     match key.status(now) {
         KeyStatus::Active => {}
         KeyStatus::Revoked => {
-            engine.observer.sign_in_failed(now, Some(client));
-            return Err(ApiError::new(
-                ErrorCode::KeyRevoked,
-                "this key was revoked; ask an operator for another",
-            ));
+            let message = "this key was revoked; ask an operator for another";
+            return Err(failed(ErrorCode::KeyRevoked, message));
         }
         KeyStatus::Expired => {
-            engine.observer.sign_in_failed(now, Some(client));
-            return Err(ApiError::new(
-                ErrorCode::KeyExpired,
-                "this key has expired; ask an operator for another",
-            ));
+            let message = "this key has expired; ask an operator for another";
+            return Err(failed(ErrorCode::KeyExpired, message));
         }
     }
     key.touch(now);
@@ -165,5 +164,13 @@ fn missing_key() -> ApiError {
     ApiError::new(
         ErrorCode::MissingPlatformApiKey,
         "no key: send it as the header x-api-key, or as Authorization: Bearer",
+    )
+}
+
+fn too_many_sign_ins() -> ApiError {
+    ApiError::new(
+        ErrorCode::TooManySignIns,
+        "this key does not work, and too many requests with such keys came from this address; \
+         check the key (keys that work are served all the same)",
     )
 }

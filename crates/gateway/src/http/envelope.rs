@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use axme_api::error::{ErrorBody, ErrorCode};
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::error::ApiError;
+use super::stale;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
@@ -31,6 +32,7 @@ pub(super) async fn envelope(State(api): State<Api>, mut request: Request, next:
     let shown = request_id.to_str().unwrap_or_default();
     request.extensions_mut().insert(RequestId(shown.into()));
     let path = request.uri().path().to_owned();
+    let reads = request.method() == Method::GET;
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_panic| {
         tracing::error!(request_id = ?request_id, path, "a handler panicked");
@@ -45,6 +47,9 @@ pub(super) async fn envelope(State(api): State<Api>, mut request: Request, next:
     } else if response.status().is_client_error() || response.status().is_server_error() {
         let error = error_of_status(response.status(), &path);
         response = render(&api, error, &request_id, response.headers());
+    }
+    if let (true, Some(since)) = (reads, api.engine().control.stale_since()) {
+        response = stale::mark(response, since).await;
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id);

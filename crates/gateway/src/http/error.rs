@@ -158,6 +158,7 @@ impl From<ControlError> for ApiError {
         match error {
             ControlError::Refused(refusal) => refusal.into(),
             ControlError::KeyReused => key_reused(),
+            ControlError::Fenced => Denial::of_gateway(Reason::GatewayFenced).into(),
             ControlError::Contended => Self::new(
                 ErrorCode::GatewayBusy,
                 "too many changes at the same time; nothing was done, try again",

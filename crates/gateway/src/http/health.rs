@@ -69,7 +69,7 @@ async fn get_health(State(api): State<Api>) -> Json<HealthAnswer> {
     tag = "health",
     responses(
         (status = 200, description = "It serves", body = ReadyAnswer),
-        (status = 503, description = "not_ready: details.reason is draining, fenced or store", body = ErrorBody),
+        (status = 503, description = "not_ready: details.reason is draining, starting, fenced, store, or what is wrong with the store", body = ErrorBody),
     ),
     security(())
 )]
@@ -78,11 +78,16 @@ async fn get_readiness(State(api): State<Api>) -> Result<Json<ReadyAnswer>, ApiE
     if api.is_draining() {
         return Err(not_ready("draining", "this replica is shutting down; use another"));
     }
-    if !engine.enforcer.is_fresh() {
-        let message = "this replica cannot prove that its view is fresh; it admits nothing";
-        return Err(not_ready("fenced", message));
-    }
     let log = engine.control.log();
+    if !engine.enforcer.is_fresh() {
+        return Err(match engine.control.trouble() {
+            Some(trouble) => not_ready(trouble.code, &trouble.message),
+            None => not_ready(
+                "fenced",
+                "this replica cannot prove that its view is fresh; it admits nothing",
+            ),
+        });
+    }
     // What an engine knows of its replicas may be in memory; what comes after the last entry is not.
     let reading = log.tail(engine.enforcer.applied());
     match tokio::time::timeout(STORE_ANSWERS_WITHIN, reading).await {
@@ -114,7 +119,7 @@ async fn get_readiness(State(api): State<Api>) -> Result<Json<ReadyAnswer>, ApiE
     responses(
         (status = 200, description = "What it offers", body = CapabilitiesAnswer),
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]

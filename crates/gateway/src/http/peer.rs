@@ -39,7 +39,7 @@ impl Peer {
         let mut named: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
         named.reverse();
         for text in named {
-            match text.trim().parse::<IpAddr>() {
+            match text.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
                 Ok(address) if is_trusted(&address) => {}
                 Ok(address) => return address,
                 Err(_) => break,

@@ -9,7 +9,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    Api, accounts, agents, audit, auth, compat, envelope, health, intents, keys, mesh, tenancy,
+    Api, accounts, agents, audit, auth, compat, envelope, health, intents, keys, mesh, replicas,
+    tenancy,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -50,6 +51,7 @@ fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())
         .merge(mesh::routes())
+        .merge(replicas::routes())
         .merge(intents::routes())
         .merge(agents::routes())
         .merge(accounts::routes())

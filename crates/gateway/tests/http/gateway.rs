@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axme_core::lease::Lease;
 use axme_core::time::Timestamp;
 use axme_engine::bootstrap::{Begun, Bootstrap, begin};
 use axme_engine::clock::Clock;
@@ -57,6 +58,7 @@ impl Gateway {
             replica_id: "here".into(),
             region: Some("eu".into()),
             version: "test".into(),
+            lease: Lease::DEFAULT,
         };
         let options = EngineOptions {
             lenient_addressing: http.lenient_addressing,

@@ -7,6 +7,7 @@ use axme_core::address::Address;
 use axme_core::change::{ActorKind, ActorName, ENTRY_FORMAT, Entry};
 use axme_core::id::{CommandId, IntentId, OrgId, WorkspaceId};
 use axme_core::intent::{DELIVERY_ATTEMPTS_DEFAULT, Status};
+use axme_core::lease::Lease;
 use axme_core::role::Scope;
 use axme_core::time::Timestamp;
 use uuid::Uuid;
@@ -166,7 +167,12 @@ async fn join(subject: &Subject) -> Result<ReplicaEpoch, Broken> {
 }
 
 pub(super) fn profile() -> ReplicaProfile {
-    ReplicaProfile { replica_id: "conformance".into(), region: None, version: "1".into() }
+    ReplicaProfile {
+        replica_id: "conformance".into(),
+        region: Some("here".into()),
+        version: "1".into(),
+        lease: Lease::DEFAULT,
+    }
 }
 
 /// A moment of the story, in its order.

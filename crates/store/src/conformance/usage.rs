@@ -95,7 +95,7 @@ async fn the_latest_signs_of_life_stay(stage: Stage) -> Result<(), Broken> {
     }
     let many = (0..1_500).map(|_| (AddressId::from_uuid(stage.uuid()), at(1))).collect();
     stage.ledger().save_signs_of_life(SignsOfLife { agents: many, keys: Vec::new() }).await?;
-    let found = stage.ledger().signs_of_life().await?;
+    let found = stage.ledger().signs_of_life(None).await?;
     ensure!(found.agents.contains(&(agent, at(9))), "the agent was seen at another time");
     ensure_eq!((found.agents.len(), found.keys), (1_501, vec![(key, at(9))]), "the signs");
     Ok(())

@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 
 use crate::control::{
     Answered, Append, ControlLog, Durability, IdempotencyKey, Loaded, LogEntry, LogHead, Renewal,
-    Renewed, ReplicaEpoch, ReplicaProfile, ReplicaRow, Trouble,
+    Renewed, ReplicaEpoch, ReplicaProfile, ReplicaRow, StopAccount, Trouble,
 };
 use crate::error::{AppendError, StoreError};
 use crate::faults::{Faulty, call};
@@ -43,8 +43,15 @@ impl ControlLog for Faulty {
         self.log.renew(renewal).await
     }
 
-    async fn replicas(&self) -> Result<Vec<ReplicaRow>, StoreError> {
-        self.log.replicas().await
+    async fn accounts(
+        &self,
+        revision: Revision,
+    ) -> Result<Vec<(ReplicaEpoch, StopAccount)>, StoreError> {
+        self.log.accounts(revision).await
+    }
+
+    async fn replicas(&self, including: Revision) -> Result<Vec<ReplicaRow>, StoreError> {
+        self.log.replicas(including).await
     }
 
     async fn close(&self, epochs: &[ReplicaEpoch], at: Timestamp) -> Result<(), StoreError> {

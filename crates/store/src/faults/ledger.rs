@@ -130,8 +130,8 @@ impl Ledger for Faulty {
         self.ledger.usage_of_hour(address, hour).await
     }
 
-    async fn signs_of_life(&self) -> Result<SignsOfLife, StoreError> {
-        self.ledger.signs_of_life().await
+    async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError> {
+        self.ledger.signs_of_life(after).await
     }
 
     async fn find_intent_answer(

@@ -104,6 +104,15 @@ pub enum HandedOver {
     Exhausted(Intent),
 }
 
+impl HandedOver {
+    #[must_use]
+    pub const fn intent(&self) -> &Intent {
+        match self {
+            Self::Deliver(intent) | Self::Exhausted(intent) => intent,
+        }
+    }
+}
+
 /// What a party says about an intent: a step, or its end.
 #[derive(Clone, Debug)]
 pub struct Fact {

@@ -1,12 +1,13 @@
 //! Admitting intents: the hot path.
 
-use axme_core::decide::Admission;
+use axme_core::id::Revision;
 use axme_core::intent::Status;
 use rusqlite::params;
 
-use crate::error::{StoreError, WriteError};
-use crate::gate::{Gate, Pass};
-use crate::ledger::{Admitted, Event, NewIntent};
+use crate::error::WriteError;
+use crate::gate::Gate;
+use crate::ledger::{Admitted, NewIntent};
+use crate::lifecycle;
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::int;
 use crate::sqlite::failure::Failure;
@@ -24,8 +25,8 @@ pub(super) fn admit(
         return Ok(before);
     }
     let cursor = batch.next_cursor(new.workspace_id, &new.to)?;
-    let (revision, status) = (pass.revision, first_status(&pass));
-    insert(batch, new, &pass, cursor)?;
+    let (revision, status) = (pass.revision, lifecycle::first_status(pass.admission));
+    insert(batch, new, (revision, status), cursor)?;
     if status == Status::Waiting {
         keep_waiting(batch, new)?;
     }
@@ -37,33 +38,21 @@ pub(super) fn admit(
     Ok(Admitted::New { cursor, revision, status })
 }
 
-/// What an admitted intent stands at first.
-const fn first_status(pass: &Pass) -> Status {
-    match pass.admission {
-        Admission::Flows | Admission::Held | Admission::Late => Status::Submitted,
-        Admission::ForReview => Status::Waiting,
-    }
-}
-
 fn admitted_before(
     batch: &Batch<'_>,
     new: &NewIntent,
 ) -> Result<Option<Admitted>, Failure<WriteError>> {
     let Some(key) = &new.idempotency else { return Ok(None) };
     let Some(answered) = idempotency::find(batch.connection(), key)? else { return Ok(None) };
-    if !answered.same_request {
-        return Err(Failure::Refused(WriteError::KeyReused));
-    }
-    let Ok(intent_id) = answered.made.parse() else {
-        let text = "an idempotency key stands for something that is no intent".to_owned();
-        return Err(Failure::Refused(StoreError::Unusable(text).into()));
-    };
-    Ok(Some(Admitted::Before { intent_id }))
+    lifecycle::before(&answered).map(Some).map_err(Failure::Refused)
 }
 
-fn insert(batch: &Batch<'_>, new: &NewIntent, pass: &Pass, cursor: u64) -> rusqlite::Result<()> {
-    let status = first_status(pass);
-    let last_seq = if status == Status::Waiting { 3 } else { 2 };
+fn insert(
+    batch: &Batch<'_>,
+    new: &NewIntent,
+    (revision, status): (Revision, Status),
+    cursor: u64,
+) -> rusqlite::Result<()> {
     let mut put = batch.statement(
         "INSERT INTO intents (intent_id, workspace_id, sender, receiver, status, cursor,
              admitted_at_revision, epoch, delivery_attempts_max, last_seq, deadline_at,
@@ -77,10 +66,10 @@ fn insert(batch: &Batch<'_>, new: &NewIntent, pass: &Pass, cursor: u64) -> rusql
         new.to.as_str(),
         status.as_str(),
         int(cursor),
-        int(pass.revision.0),
+        int(revision.0),
         int(batch.epoch.0),
         new.delivery_attempts_max,
-        last_seq,
+        int(lifecycle::first_seq(status)),
         new.deadline_at.map(axme_core::time::Timestamp::as_micros),
         new.created_at.as_micros(),
         new.intent_type,
@@ -93,14 +82,5 @@ fn insert(batch: &Batch<'_>, new: &NewIntent, pass: &Pass, cursor: u64) -> rusql
 
 fn keep_waiting(batch: &Batch<'_>, new: &NewIntent) -> rusqlite::Result<()> {
     let row_id = u64::try_from(batch.connection().last_insert_rowid()).unwrap_or(0);
-    let event = Event {
-        intent_id: new.intent_id,
-        seq: 3,
-        event_type: Status::Waiting.event_type().into(),
-        status: Status::Waiting,
-        at: new.created_at,
-        actor: None,
-        details: None,
-    };
-    rows::keep_event(batch.connection(), row_id, &event)
+    rows::keep_event(batch.connection(), row_id, &lifecycle::waiting(new))
 }

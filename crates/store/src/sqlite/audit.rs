@@ -1,11 +1,12 @@
 //! Appending observations to the audit chain of an epoch.
 
 use axme_core::audit::Observation;
-use axme_core::chain::{Hash, Head};
+use axme_core::chain::Head;
 use axme_core::id::Epoch;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{StoreError, WriteError};
+use crate::ledger::{Linked, link};
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::{Columns as _, int};
 use crate::sqlite::failure::Failure;
@@ -34,12 +35,8 @@ fn append(
     head: Head,
     seen: &Observation,
 ) -> Result<Head, Failure<WriteError>> {
-    let body = seen.encode().map_err(|error| {
-        let text = format!("the observation cannot be written: {error}");
-        Failure::Refused(WriteError::Store(StoreError::Unusable(text)))
-    })?;
-    let body_hash = Hash::of_body(&body);
-    let next = Head { position: head.position + 1, hash: head.hash.follow(body_hash) };
+    let Linked { head: next, body_hash, body } =
+        link(head, seen).map_err(|error| Failure::Refused(error.into()))?;
     let actor = seen.actor.as_ref();
     let (org, workspace) = (seen.scope.org(), seen.scope.workspace());
     let mut put = batch.statement(

@@ -4,7 +4,7 @@
 
 use std::cmp::Reverse;
 
-use axme_core::id::{AddressId, Epoch, KeyId};
+use axme_core::id::{AddressId, KeyId};
 use axme_core::role::Scope;
 use axme_core::time::Timestamp;
 use rusqlite::types::Value;
@@ -20,7 +20,7 @@ pub(super) fn audit_events(connection: &Connection, query: &AuditQuery) -> Resul
     let reading = connection.unchecked_transaction()?;
     let mut rows = page(&reading, &CONTROL, query)?;
     rows.extend(page(&reading, &EPOCHS, query)?);
-    rows.sort_by_key(|row| Reverse((row.at, rank(row.chain), row.position)));
+    rows.sort_by_key(|row| Reverse((row.at, row.chain.rank(), row.position)));
     rows.truncate(query.rows_max.min(LIST_ROWS_MAX));
     Ok(rows)
 }
@@ -43,18 +43,6 @@ const EPOCHS: Table = Table {
     order: "at DESC, epoch DESC, seq DESC",
 };
 
-/// Where a chain stands among the rows of one moment.
-const fn rank(chain: ChainId) -> u64 {
-    match chain {
-        ChainId::Control => 0,
-        ChainId::Epoch(epoch) => epoch.0,
-    }
-}
-
-const fn chain(rank: u64) -> ChainId {
-    if rank == 0 { ChainId::Control } else { ChainId::Epoch(Epoch(rank)) }
-}
-
 fn page(connection: &Connection, table: &Table, query: &AuditQuery) -> Result<Vec<AuditRow>> {
     let Table { name, rank, position, order } = table;
     let mut conditions = Conditions::default();
@@ -72,7 +60,7 @@ fn page(connection: &Connection, table: &Table, query: &AuditQuery) -> Result<Ve
 
 fn audit_row(row: &Row<'_>) -> Result<AuditRow> {
     Ok(AuditRow {
-        chain: chain(row.number(0)?),
+        chain: ChainId::of_rank(row.number(0)?),
         position: row.number(1)?,
         hash: row.hash(2)?,
         at: row.time(3)?,
@@ -105,7 +93,7 @@ impl Conditions {
             self.add("at < ?", [micros(*until)]);
         }
         if let Some((at, chain, position)) = after {
-            let (rank_value, position_value) = (int(rank(*chain)), int(*position));
+            let (rank_value, position_value) = (int(chain.rank()), int(*position));
             let place = [micros(*at), Value::Integer(rank_value), Value::Integer(position_value)];
             let Table { rank, position, .. } = table;
             self.add("at <= ?", [micros(*at)]);

@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 
 use crate::control::{
     Answered, Append, ControlLog, Durability, IdempotencyKey, Loaded, LogEntry, LogHead, Renewal,
-    Renewed, ReplicaEpoch, ReplicaProfile, ReplicaRow, Trouble,
+    Renewed, ReplicaEpoch, ReplicaProfile, ReplicaRow, StopAccount, Trouble,
 };
 use crate::error::{AppendError, StoreError, WriteError};
 use crate::hint::Hint;
@@ -50,7 +50,14 @@ impl ControlLog for SqliteStore {
         Ok(Renewed { head, at_applied })
     }
 
-    async fn replicas(&self) -> Result<Vec<ReplicaRow>, StoreError> {
+    async fn accounts(
+        &self,
+        _revision: Revision,
+    ) -> Result<Vec<(ReplicaEpoch, StopAccount)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn replicas(&self, _including: Revision) -> Result<Vec<ReplicaRow>, StoreError> {
         Ok(self.standing.replicas())
     }
 

@@ -1,14 +1,13 @@
 //! Ending intents whose deadline has passed.
 
-use axme_core::intent::Status;
 use axme_core::time::Timestamp;
 use rusqlite::{Result, params};
-use serde_json::json;
 
 use crate::ledger::Intent;
+use crate::lifecycle;
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::limit;
-use crate::sqlite::rows::{self, Change, select_intents};
+use crate::sqlite::rows::{self, select_intents};
 
 /// Intents that one transaction ends at most, so that it ends within 10 ms.
 const INTENTS_MAX: usize = 128;
@@ -27,20 +26,8 @@ pub(super) fn time_out(
         get.query_map(params![now.as_micros(), limit(intents_max.min(INTENTS_MAX))], rows::intent)?;
     let mut ended = rows.collect::<Result<Vec<_>>>()?;
     for intent in &mut ended {
-        rows::advance(batch.connection(), intent, timed_out(now))?;
+        let event = lifecycle::time_out(intent, now);
+        rows::keep_step(batch.connection(), intent, &event)?;
     }
     Ok(ended)
-}
-
-fn timed_out(at: Timestamp) -> Change {
-    let error = json!({ "code": "intent_timeout", "message": "the deadline has passed" });
-    let outcome: Box<str> = json!({ "error": error }).to_string().into();
-    Change {
-        status: Status::TimedOut,
-        event_type: Status::TimedOut.event_type(),
-        at,
-        actor: None,
-        details: Some(outcome.clone()),
-        outcome: Some(outcome),
-    }
 }

@@ -46,7 +46,7 @@ impl Ledger for SqliteStore {
 
     async fn record(&self, fact: Fact) -> Result<Recorded, WriteError> {
         let size = Size::of(fact.outcome.as_ref().map_or(0, |outcome| outcome.len()));
-        self.bulk(job(size, move |batch| facts::record(batch, fact))).await
+        self.bulk(job(size, move |batch| facts::record(batch, &fact))).await
     }
 
     async fn patch(&self, patch: Patch) -> Result<Patched, WriteError> {
@@ -82,7 +82,7 @@ impl Ledger for SqliteStore {
     }
 
     async fn save_signs_of_life(&self, signs: SignsOfLife) -> Result<(), WriteError> {
-        for part in signs::parts(signs) {
+        for part in signs.parts() {
             self.bulk(job(Size::SLICE, move |batch| Ok(signs::save(batch, &part)?))).await?;
         }
         Ok(())
@@ -162,8 +162,8 @@ impl Ledger for SqliteStore {
         self.read(move |connection| Ok(usage::of_hour(connection, address, hour)?)).await
     }
 
-    async fn signs_of_life(&self) -> Result<SignsOfLife, StoreError> {
-        self.read(|connection| Ok(signs::all(connection)?)).await
+    async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError> {
+        self.read(move |connection| Ok(signs::after(connection, after)?)).await
     }
 
     async fn find_intent_answer(

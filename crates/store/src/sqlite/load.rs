@@ -109,7 +109,8 @@ fn verify(at: LogHead, row: &Stored) -> Result<LogHead, Failed> {
 }
 
 fn log_entry(row: &Stored) -> Result<LogEntry, Failed> {
-    Ok(LogEntry { revision: row.revision, hash: row.hash, entry: decode(row)? })
+    let Stored { revision, hash, body_hash, .. } = *row;
+    Ok(LogEntry { revision, hash, body_hash, entry: decode(row)? })
 }
 
 fn decode(row: &Stored) -> Result<Entry, Failed> {

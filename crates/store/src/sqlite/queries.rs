@@ -23,6 +23,12 @@ pub(super) fn events(
 
 /// What a receiver has not finished, in the order of its cursors.
 pub(super) fn queue(connection: &Connection, query: &QueueQuery) -> Result<Vec<Intent>> {
+    let (sql, values) = queue_statement(query);
+    let mut get = connection.prepare_cached(&sql)?;
+    get.query_map(params_from_iter(values), rows::intent)?.collect()
+}
+
+fn queue_statement(query: &QueueQuery) -> (String, Vec<Value>) {
     let mut values = vec![
         Value::Blob(query.workspace_id.as_bytes().to_vec()),
         text(query.receiver.as_str()),
@@ -40,8 +46,7 @@ pub(super) fn queue(connection: &Connection, query: &QueueQuery) -> Result<Vec<I
     add_statuses(&mut sql, &mut values, &query.statuses);
     sql.push_str(" ORDER BY cursor LIMIT ?");
     values.push(Value::Integer(limit(query.rows_max.min(LIST_ROWS_MAX))));
-    let mut get = connection.prepare_cached(&sql)?;
-    get.query_map(params_from_iter(values), rows::intent)?.collect()
+    (sql, values)
 }
 
 /// The intents of a workspace, newest first.
@@ -129,4 +134,39 @@ fn rows_max(query: &IntentQuery) -> usize {
 
 fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use axme_core::id::WorkspaceId;
+    use rusqlite::StatementStatus;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::sqlite::open;
+
+    #[test]
+    fn a_queue_is_read_again_and_again_without_compiling_the_statement_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        open::first(&path).unwrap();
+        let connection = open::reader(&path).unwrap();
+        for statuses in [vec![], vec![Status::Submitted, Status::Delivered]] {
+            let mut query = QueueQuery {
+                workspace_id: WorkspaceId::from_uuid(Uuid::from_u128(1)),
+                receiver: Address::parse("agent://org/workspace/mailer").unwrap(),
+                since: 0,
+                statuses,
+                rows_max: 10,
+            };
+            for since in 0..10 {
+                query.since = since;
+                assert_eq!(queue(&connection, &query).unwrap(), []);
+            }
+            let (sql, _) = queue_statement(&query);
+            let statement = connection.prepare_cached(&sql).unwrap();
+            assert_eq!(statement.get_status(StatementStatus::Run), 10, "it is the same one");
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }

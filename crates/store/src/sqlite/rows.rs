@@ -1,11 +1,10 @@
 //! Intents and their events as rows.
 
 use axme_core::id::{IntentId, WorkspaceId};
-use axme_core::intent::Status;
-use axme_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params};
 
 use crate::ledger::{Event, Intent};
+use crate::lifecycle;
 use crate::sqlite::columns::{Columns as _, int};
 
 /// A query for whole intents: everything after `FROM intents`.
@@ -61,8 +60,7 @@ pub(super) fn intent_by_row(connection: &Connection, row_id: u64) -> Result<Opti
 
 /// The events of an intent with a sequence number after `since`, in order.
 pub(super) fn events(connection: &Connection, of: &Intent, since: u64) -> Result<Vec<Event>> {
-    let mut found: Vec<Event> =
-        first_events(of).into_iter().filter(|event| event.seq > since).collect();
+    let mut found = lifecycle::first_events(of, since);
     let mut get = connection.prepare_cached(
         "SELECT seq, event_type, status, at, actor, details FROM intent_event
          WHERE intent_row_id = ?1 AND seq > ?2 ORDER BY seq",
@@ -86,8 +84,8 @@ pub(super) fn events(connection: &Connection, of: &Intent, since: u64) -> Result
 
 /// The last event of an intent.
 pub(super) fn last_event(connection: &Connection, of: &Intent) -> Result<Event> {
-    let last = events(connection, of, of.last_seq.saturating_sub(1))?.pop();
-    Ok(last.unwrap_or_else(|| follows_from(of, 2, Status::Submitted)))
+    let stored = events(connection, of, of.last_seq.saturating_sub(1))?;
+    Ok(lifecycle::last_event(of, stored))
 }
 
 /// Keeps an event.
@@ -108,45 +106,14 @@ pub(super) fn keep_event(connection: &Connection, row_id: u64, event: &Event) ->
     .map(drop)
 }
 
-/// A change of an intent that is an event.
-pub(super) struct Change {
-    pub(super) status: Status,
-    pub(super) event_type: &'static str,
-    pub(super) at: Timestamp,
-    pub(super) actor: Option<Box<str>>,
-    pub(super) details: Option<Box<str>>,
-    /// Kept with the intent when the status ends it.
-    pub(super) outcome: Option<Box<str>>,
-}
-
-/// Takes an intent one event further, in memory and in its rows.
-pub(super) fn advance(
-    connection: &Connection,
-    intent: &mut Intent,
-    change: Change,
-) -> Result<Event> {
-    let Change { status, event_type, at, actor, details, outcome } = change;
-    intent.status = status;
-    intent.last_seq += 1;
-    intent.updated_at = at;
-    if status.is_terminal() {
-        intent.ended_at = Some(at);
-        intent.outcome = outcome;
+/// Stores an intent that went one event further, and the event.
+pub(super) fn keep_step(connection: &Connection, intent: &Intent, event: &Event) -> Result<()> {
+    if intent.status.is_terminal() {
         end(connection, intent)?;
     } else {
         step(connection, intent)?;
     }
-    let event = Event {
-        intent_id: intent.intent_id,
-        seq: intent.last_seq,
-        event_type: event_type.into(),
-        status,
-        at,
-        actor,
-        details,
-    };
-    keep_event(connection, intent.row_id, &event)?;
-    Ok(event)
+    keep_event(connection, intent.row_id, event)
 }
 
 /// Only the columns that change are named: SQLite writes every index that a named one is part of.
@@ -166,20 +133,4 @@ fn end(connection: &Connection, intent: &Intent) -> Result<()> {
     let (status, at) = (intent.status.as_str(), intent.updated_at.as_micros());
     let (row_id, last_seq) = (int(intent.row_id), int(intent.last_seq));
     update.execute(params![row_id, status, last_seq, at, intent.outcome]).map(drop)
-}
-
-fn first_events(of: &Intent) -> [Event; 2] {
-    [follows_from(of, 1, Status::Created), follows_from(of, 2, Status::Submitted)]
-}
-
-fn follows_from(of: &Intent, seq: u64, status: Status) -> Event {
-    Event {
-        intent_id: of.intent_id,
-        seq,
-        event_type: status.event_type().into(),
-        status,
-        at: of.created_at,
-        actor: Some(of.from.as_str().into()),
-        details: None,
-    }
 }

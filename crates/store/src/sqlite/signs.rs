@@ -8,24 +8,6 @@ use crate::ledger::SignsOfLife;
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::Columns as _;
 
-/// Signs that one transaction keeps at most, so that it ends within 10 ms.
-const SIGNS_MAX: usize = 512;
-
-/// Cuts what is to be saved into parts of one transaction each. Each sign stands for itself, so
-/// that nothing is lost when only some are kept.
-pub(super) fn parts(signs: SignsOfLife) -> Vec<SignsOfLife> {
-    let SignsOfLife { agents, keys } = signs;
-    let agents = agents
-        .chunks(SIGNS_MAX)
-        .map(|part| SignsOfLife { agents: part.to_vec(), keys: Vec::new() })
-        .collect::<Vec<_>>();
-    let keys = keys
-        .chunks(SIGNS_MAX)
-        .map(|part| SignsOfLife { agents: Vec::new(), keys: part.to_vec() })
-        .collect::<Vec<_>>();
-    agents.into_iter().chain(keys).collect()
-}
-
 /// Keeps signs; an older one does not replace a newer.
 pub(super) fn save(batch: &Batch<'_>, signs: &SignsOfLife) -> Result<()> {
     let mut seen = batch.statement(
@@ -45,17 +27,19 @@ pub(super) fn save(batch: &Batch<'_>, signs: &SignsOfLife) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn all(connection: &Connection) -> Result<SignsOfLife> {
-    let agents = pairs(connection, "SELECT address_id, at FROM agent_seen")?;
-    let keys = pairs(connection, "SELECT key_id, at FROM key_used")?;
+/// The signs after a moment; all of them when there is none.
+pub(super) fn after(connection: &Connection, after: Option<Timestamp>) -> Result<SignsOfLife> {
+    let after = after.map_or(i64::MIN, Timestamp::as_micros);
+    let agents = pairs(connection, after, "SELECT address_id, at FROM agent_seen WHERE at > ?1")?;
+    let keys = pairs(connection, after, "SELECT key_id, at FROM key_used WHERE at > ?1")?;
     Ok(SignsOfLife {
         agents: agents.into_iter().map(|(id, at)| (AddressId::from_bytes(id), at)).collect(),
         keys: keys.into_iter().map(|(id, at)| (KeyId::from_bytes(id), at)).collect(),
     })
 }
 
-fn pairs(connection: &Connection, sql: &str) -> Result<Vec<([u8; 16], Timestamp)>> {
+fn pairs(connection: &Connection, after: i64, sql: &str) -> Result<Vec<([u8; 16], Timestamp)>> {
     let mut get = connection.prepare_cached(sql)?;
-    let rows = get.query_map((), |row| Ok((row.id(0)?, row.time(1)?)))?;
+    let rows = get.query_map([after], |row| Ok((row.id(0)?, row.time(1)?)))?;
     rows.collect()
 }

@@ -77,9 +77,11 @@ impl Standing {
         let own = known.own.as_mut().map(|own| &mut own.row.sighting);
         let own = own.filter(|own| own.replica == renewal.by && !own.closed);
         let Some(own) = own else { return Err(StoreError::Fenced) };
-        own.applied = renewal.applied.revision;
-        own.enforced = renewal.enforced;
         own.seq += 1;
+        if renewal.applied.revision <= head.revision {
+            own.applied = renewal.applied.revision;
+            own.enforced = renewal.enforced;
+        }
         Ok(head)
     }
 

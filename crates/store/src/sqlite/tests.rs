@@ -9,6 +9,7 @@ use axme_core::address::Address;
 use axme_core::change::{ActorKind, ActorName, ENTRY_FORMAT, Entry};
 use axme_core::decide::{Admission, Denial};
 use axme_core::id::{CommandId, IntentId, Revision, WorkspaceId};
+use axme_core::lease::Lease;
 use axme_core::role::Scope;
 use axme_core::time::Timestamp;
 use tempfile::TempDir;
@@ -29,7 +30,12 @@ fn open(folder: &Path) -> Result<SqliteStore, OpenError> {
 }
 
 async fn joined(store: &SqliteStore) -> ReplicaEpoch {
-    let profile = ReplicaProfile { replica_id: "r".into(), region: None, version: "1".into() };
+    let profile = ReplicaProfile {
+        replica_id: "r".into(),
+        region: None,
+        version: "1".into(),
+        lease: Lease::DEFAULT,
+    };
     let epoch = store.join(&profile, Timestamp::default()).await.unwrap();
     ReplicaEpoch { replica_id: profile.replica_id, epoch }
 }

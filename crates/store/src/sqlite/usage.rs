@@ -5,7 +5,7 @@ use axme_core::period::{day_start, hour_start};
 use axme_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params};
 
-use crate::ledger::{MetricsAdded, NewMetrics, Usage};
+use crate::ledger::{MetricsAdded, NewMetrics, Sums, Usage};
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::{Columns as _, int};
 
@@ -20,10 +20,10 @@ pub(super) fn add(batch: &Batch<'_>, new: &NewMetrics) -> Result<MetricsAdded> {
     }
     let hour = hour_start(new.at);
     let so_far = of_hour(batch.connection(), new.address_id, hour)?;
-    put_hour(batch, new.address_id, hour, &sum(so_far, new.usage))?;
+    put_hour(batch, new.address_id, hour, &so_far.plus(new.usage))?;
     let day = day_start(new.at);
     let so_far = of_day(batch.connection(), new.workspace_id, new.address_id, day)?;
-    put_day(batch, new, day, &sum(so_far, new.usage))?;
+    put_day(batch, new, day, &so_far.plus(new.usage))?;
     Ok(MetricsAdded::Added)
 }
 
@@ -64,15 +64,12 @@ pub(super) fn since(
         params![workspace.as_bytes(), from.as_bytes(), to.as_bytes(), since.as_micros()],
         |row| Ok((AddressId::from_bytes(row.id(0)?), read(row, 1)?)),
     )?;
-    let mut sums: Vec<(AddressId, Usage)> = Vec::new();
+    let mut sums = Sums::default();
     for day in days {
         let (agent, usage) = day?;
-        match sums.last_mut() {
-            Some((last, total)) if *last == agent => *total = sum(*total, usage),
-            Some(_) | None => sums.push((agent, usage)),
-        }
+        sums.add(agent, usage);
     }
-    Ok(sums)
+    Ok(sums.into_vec())
 }
 
 fn of_day(
@@ -134,21 +131,4 @@ fn read(row: &Row<'_>, column: usize) -> Result<Usage> {
         latency_ms_sum: row.get(column + 4)?,
         latency_count: row.number(column + 5)?,
     })
-}
-
-/// Counts stay at their largest value instead of starting again: agents report what they like.
-fn sum(one: Usage, other: Usage) -> Usage {
-    Usage {
-        intents_total: one.intents_total.saturating_add(other.intents_total),
-        intents_succeeded: one.intents_succeeded.saturating_add(other.intents_succeeded),
-        intents_failed: one.intents_failed.saturating_add(other.intents_failed),
-        cost_usd: finite(one.cost_usd + other.cost_usd),
-        latency_ms_sum: finite(one.latency_ms_sum + other.latency_ms_sum),
-        latency_count: one.latency_count.saturating_add(other.latency_count),
-    }
-}
-
-/// NaN would be stored as NULL.
-fn finite(number: f64) -> f64 {
-    if number.is_nan() { 0.0 } else { number.clamp(f64::MIN, f64::MAX) }
 }

@@ -60,7 +60,7 @@ impl Operator {
 pub(super) fn client_with(url: &str, key: &str) -> Result<Client, Failure> {
     let flags = GlobalFlags { url: Some(url.to_owned()), ..GlobalFlags::default() };
     let environment = Environment { key: Some(key.to_owned()), ..Environment::default() };
-    Ok(Client::new(settings::resolve(&flags, &environment, &Profiles::default())?))
+    Client::new(settings::resolve(&flags, &environment, &Profiles::default())?)
 }
 
 fn path(rest: &str) -> String {

@@ -44,6 +44,7 @@ const DESCRIPTION_BYTES_MAX: usize = 2_000;
         (status = 409, description = "duplicate_name, with the account that has the name as service_account beside error; or idempotency_key_reused", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
@@ -83,6 +84,7 @@ fn taken(api: &Api, caller: &Caller, error: ControlError) -> ApiError {
         ControlError::Refused(_)
         | ControlError::KeyReused
         | ControlError::Contended
+        | ControlError::Fenced
         | ControlError::Store(_) => return error.into(),
     };
     let refused = ApiError::from(error);

@@ -41,6 +41,7 @@ use crate::http::keys::{expiry, made};
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
@@ -100,6 +101,7 @@ pub(super) async fn create_service_account_key(
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]

@@ -30,7 +30,7 @@ const CHUNK_AGENTS: usize = 1_024;
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "workspace_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
@@ -113,7 +113,7 @@ fn read_cursor(cursor: Option<&str>) -> Result<Option<Address>, ApiError> {
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "agent_not_found", body = ErrorBody),
         (status = 422, description = "invalid_agent_address", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]

@@ -39,7 +39,7 @@ use crate::http::idempotency::Idempotency;
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid, invalid_agent_address, delivery_mode_unsupported", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, gateway_fenced, store_full, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]

@@ -39,7 +39,7 @@ use crate::http::error::ApiError;
         (status = 409, description = "intent_terminal", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, gateway_fenced, store_full, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
@@ -76,7 +76,7 @@ pub(super) async fn patch_intent_controls(
         (status = 409, description = "intent_terminal", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, gateway_fenced, store_full, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]

@@ -31,7 +31,7 @@ use crate::http::error::ApiError;
         (status = 200, body = IntentAnswer),
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "intent_not_found", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
@@ -83,7 +83,7 @@ pub(super) async fn last_event(api: &Api, row: &Intent) -> Result<Option<Event>,
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "workspace_not_found, agent_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid, invalid_agent_address", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
@@ -139,7 +139,7 @@ fn read_cursor(cursor: Option<&str>) -> Result<Option<u64>, ApiError> {
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "intent_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]

@@ -36,7 +36,7 @@ use crate::http::sse;
         (status = 403, description = "agent_killed, agent_paused, agent_quarantined", body = ErrorBody),
         (status = 404, description = "intent_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, gateway_fenced, store_unavailable", body = ErrorBody),
     )
 )]

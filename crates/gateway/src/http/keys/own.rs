@@ -23,7 +23,7 @@ use crate::http::tenancy;
     responses(
         (status = 200, description = "The key of this request", body = SelfAnswer),
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]

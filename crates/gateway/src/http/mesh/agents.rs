@@ -19,7 +19,7 @@ use super::events;
 use super::shown::{self, Found};
 use crate::http::Api;
 use crate::http::agents::WorkspaceQuery;
-use crate::http::answers::{asked_workspace, with_agent};
+use crate::http::answers::{asked_workspace, unless_stale, with_agent};
 use crate::http::auth::Authenticated;
 use crate::http::body::{Params, PathParams};
 use crate::http::error::ApiError;
@@ -40,7 +40,7 @@ const EVENTS_SHOWN: usize = 20;
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "workspace_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
@@ -55,7 +55,7 @@ pub(super) async fn list_mesh_agents(
     let asked = page::Asked::read(&query, workspace, &caller)?;
     let since = asked_period(query.window.as_deref())?.start(api.engine().clock.wall());
     let only = shown::only(&caller)?;
-    let usage = api.engine().ledger.usage(workspace, only, since).await?;
+    let usage = unless_stale(&api, api.engine().ledger.usage(workspace, only, since).await)?;
     let summary = page::summary(&api, &asked, &usage);
     let page = page::read(&api, &asked).await;
     let usage: std::collections::HashMap<AddressId, Usage> = usage.into_iter().collect();
@@ -81,7 +81,7 @@ pub(super) async fn list_mesh_agents(
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "agent_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid, invalid_agent_address", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
@@ -102,12 +102,13 @@ pub(super) async fn get_mesh_agent(
         }
     };
     let address_id = found.agent.address_id;
-    let hour = api.engine().ledger.usage_of_hour(address_id, hour_start(now)).await?;
+    let hour = api.engine().ledger.usage_of_hour(address_id, hour_start(now)).await;
+    let hour = unless_stale(&api, hour)?;
     let asked = events::Asked {
         address_id: Some(address_id),
         ..events::Asked::everything(caller.key.scope, EVENTS_SHOWN)
     };
-    let events = events::read(&api, asked).await?.events;
+    let events = unless_stale(&api, events::read(&api, asked).await.map(|page| page.events))?;
     let agent = shown::mesh_agent(&api, &found, Some(usage));
     let mirrored = MirroredAgent::from(&agent);
     let metrics = AgentMetrics {
@@ -140,7 +141,8 @@ fn detail(found: &Found, agent: axme_api::mesh::MeshAgent) -> AgentDetail {
 
 async fn usage_of(api: &Api, agent: &Agent, since: Timestamp) -> Result<Usage, ApiError> {
     let (workspace, address_id) = (agent.workspace_id, agent.address_id);
-    let usage = api.engine().ledger.usage(workspace, Some(address_id), since).await?;
+    let usage = api.engine().ledger.usage(workspace, Some(address_id), since).await;
+    let usage = unless_stale(api, usage)?;
     Ok(usage
         .into_iter()
         .find(|(of, _)| *of == address_id)

@@ -34,7 +34,7 @@ const SUBJECTS: [&str; 4] = ["agent.", "policy.", "key.", "dashboard."];
         (status = 200, body = EventsAnswer),
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]

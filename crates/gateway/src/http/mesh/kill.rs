@@ -7,17 +7,34 @@ use axme_core::hold::Mode;
 use axme_core::id::{AddressId, KillId};
 use axme_engine::Caller;
 use axme_engine::chance::Chance;
-use axme_engine::control::{ControlError, KillOutcome};
+use axme_engine::control::{ControlError, KillOutcome, Wait};
 use axum::Json;
 use axum::extract::State;
+use serde::Deserialize;
 
 use super::record;
 use crate::http::Api;
 use crate::http::answers::parse_reference;
 use crate::http::auth::Authenticated;
-use crate::http::body::{Body, PathParams, not_found};
+use crate::http::body::{Body, Params, PathParams, not_found};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
+
+/// What the caller of a kill waits for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct KillQuery {
+    wait: Option<String>,
+}
+
+impl KillQuery {
+    fn asked(&self) -> Result<Wait, ApiError> {
+        match self.wait.as_deref() {
+            None | Some("everyone") => Ok(Wait::Everyone),
+            Some("commit") => Ok(Wait::Commit),
+            Some(_) => Err(ApiError::query("wait", "must be everyone or commit")),
+        }
+    }
+}
 
 /// Stop an agent: all its instances, on every replica
 ///
@@ -29,6 +46,7 @@ use crate::http::idempotency::Idempotency;
     tag = "mesh",
     params(
         ("agent" = String, Path, description = "Id, address or name of the agent"),
+        ("wait" = Option<String>, Query, description = "`commit` answers as soon as the kill is durable; its record goes on filling"),
         ("Idempotency-Key" = Option<String>, Header, description = "Repeats are answered like the first"),
     ),
     request_body = Option<KillRequest>,
@@ -41,13 +59,15 @@ use crate::http::idempotency::Idempotency;
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid, mode_unsupported, invalid_agent_address", body = ErrorBody),
-        (status = 503, description = "kill_unconfirmed, gateway_busy, store_unavailable", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
+        (status = 503, description = "kill_unconfirmed, gateway_fenced, gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
 pub(super) async fn kill_agent(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     path: PathParams,
+    Params(query): Params<KillQuery>,
     idempotency: Idempotency,
     body: Body<KillRequest>,
 ) -> Result<Json<KillAnswer>, ApiError> {
@@ -63,9 +83,11 @@ pub(super) async fn kill_agent(
     };
     let order = caller.order(kill.kill.into(), at, Command::Kill(kill.clone()));
     let idempotency = idempotency.of(&caller, &body.sent);
-    let outcome = api.engine().control.kill(order, &kill, idempotency).await;
-    let killed = match outcome.map_err(|error| about_agent(error, named))? {
+    let wait = query.asked()?;
+    let outcome = api.engine().control.kill(order, &kill, idempotency, wait).await;
+    let killed = match outcome.map_err(|error| not_killed(error, named))? {
         KillOutcome::Confirmed(killed) => record::begin(&api, *killed).await,
+        KillOutcome::Committed { logged, .. } => record::of(&api, &logged).await?,
         KillOutcome::Before(entry) => record::of(&api, &entry).await?,
         KillOutcome::Unconfirmed { kill } => return Err(unconfirmed(kill)),
     };
@@ -94,6 +116,17 @@ pub(super) fn about_agent(error: ControlError, named: &str) -> ApiError {
     } else {
         error
     }
+}
+
+/// A kill that was not carried out. Nobody must take it for one that was.
+fn not_killed(error: ControlError, named: &str) -> ApiError {
+    if matches!(error, ControlError::Fenced) {
+        return ApiError::new(
+            ErrorCode::GatewayFenced,
+            "This replica admits nothing. The kill is NOT recorded; repeat it until it is.",
+        );
+    }
+    about_agent(error, named)
 }
 
 fn offered_mode(mode: Option<&str>) -> Result<Mode, ApiError> {

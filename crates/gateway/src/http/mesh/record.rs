@@ -6,7 +6,7 @@ use axme_api::error::{ErrorBody, ErrorCode};
 use axme_api::mesh::{Kill, KillRecord, KillRecordAnswer, Receipt, ReplicaReceipt, ReplicaState};
 use axme_core::id::{AddressId, KillId};
 use axme_engine::control::Killed;
-use axme_store::control::LogEntry;
+use axme_store::control::{LogEntry, StopAccount};
 use axum::Json;
 use axum::extract::State;
 
@@ -21,8 +21,6 @@ const COUNT_WITHIN: Duration = Duration::from_millis(20);
 /// How often a record is offered to the store, and how long between.
 const SAVES_MAX: usize = 10;
 const SAVE_AGAIN_AFTER: Duration = Duration::from_millis(200);
-/// What closing the epochs of silent replicas adds to a lease, in milliseconds.
-const CLOSING_MS: u64 = 100;
 
 /// Get the record of a kill
 #[utoipa::path(
@@ -35,6 +33,7 @@ const CLOSING_MS: u64 = 100;
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 403, description = "forbidden", body = ErrorBody),
         (status = 404, description = "kill_not_found", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
     )
 )]
@@ -135,8 +134,9 @@ pub(super) async fn of(api: &Api, logged: &LogEntry) -> Result<Option<Kill>, Api
     let Some((hold, agent)) = shown::ordered(logged) else { return Ok(None) };
     let kept = api.engine().ledger.kill_record(hold.kill_id).await?;
     let kept = kept.and_then(|text| serde_json::from_str::<Kill>(&text).ok());
-    if kept.is_some() {
-        return Ok(kept);
+    if let Some(mut kill) = kept {
+        add_late(api, logged, &mut kill.receipt).await;
+        return Ok(Some(kill));
     }
     let receipt = match api.engine().control.recent_receipt(hold.kill_id) {
         Some(receipt) => {
@@ -148,10 +148,39 @@ pub(super) async fn of(api: &Api, logged: &LogEntry) -> Result<Option<Kill>, Api
     Ok(shown::kill(logged, receipt))
 }
 
-/// A receipt for a kill whose own was lost, with what the replicas say now.
+/// Adds what replicas have said since that were fenced when the kill returned.
+async fn add_late(api: &Api, logged: &LogEntry, receipt: &mut Receipt) {
+    let fenced: Vec<&str> = receipt
+        .replicas
+        .iter()
+        .filter(|replica| replica.state == ReplicaState::Fenced)
+        .map(|replica| replica.replica_id.as_str())
+        .collect();
+    if fenced.is_empty() {
+        return;
+    }
+    let accounts = api.engine().control.log().accounts(logged.revision).await;
+    let late: Vec<StopAccount> = accounts
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|(replica, _)| fenced.contains(&&*replica.replica_id))
+        .map(|(_, account)| account)
+        .collect();
+    add(receipt, &late);
+}
+
+fn add(receipt: &mut Receipt, accounts: &[StopAccount]) {
+    for account in accounts {
+        receipt.streams_closed += account.streams_closed;
+        receipt.connections_cut += account.connections_cut;
+        receipt.bytes_after_order += account.bytes_after_order;
+    }
+}
+
+/// A receipt for a kill whose own was lost, or that another replica waits for, with what the replicas say now.
 async fn receipt_from_now(api: &Api, logged: &LogEntry) -> Result<Receipt, ApiError> {
     let log = api.engine().control.log();
-    let rows = log.replicas().await?;
+    let rows = log.replicas(logged.revision).await?;
     let stopped = rows.into_iter().filter_map(|row| {
         let state = if row.sighting.enforced >= logged.revision {
             ReplicaState::Enforced
@@ -162,14 +191,16 @@ async fn receipt_from_now(api: &Api, logged: &LogEntry) -> Result<Receipt, ApiEr
         };
         Some(ReplicaReceipt {
             replica_id: row.profile.replica_id.into(),
+            epoch: row.sighting.replica.epoch.0,
             region: row.profile.region.map(String::from),
             state,
             after_ms: 0.0,
         })
     });
-    let lease_ms = u64::try_from(api.engine().options.lease.as_millis()).unwrap_or(u64::MAX);
-    Ok(Receipt {
-        bound_ms: lease_ms.saturating_add(CLOSING_MS),
+    let accounts = log.accounts(logged.revision).await?;
+    let accounts: Vec<StopAccount> = accounts.into_iter().map(|(_, account)| account).collect();
+    let mut receipt = Receipt {
+        bound_ms: api.engine().control.bound_ms(),
         enforced_in_ms: 0.0,
         durability: shown::durability(log.durability().as_str()),
         replicas: stopped.collect(),
@@ -177,5 +208,7 @@ async fn receipt_from_now(api: &Api, logged: &LogEntry) -> Result<Receipt, ApiEr
         streams_closed: 0,
         connections_cut: 0,
         bytes_after_order: 0,
-    })
+    };
+    add(&mut receipt, &accounts);
+    Ok(receipt)
 }

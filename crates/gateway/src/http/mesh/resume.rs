@@ -46,6 +46,7 @@ use crate::http::idempotency::Idempotency;
         (status = 409, description = "killed_again, idempotency_key_reused", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid, invalid_agent_address", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
@@ -71,7 +72,7 @@ pub(super) async fn resume_agent(
         Carried::Entry { entry, before } => {
             let resumed = resumed(&api, &entry).await?;
             if !before && let Some(cell) = resumed.cell {
-                api.engine().requeue(&cell);
+                api.engine().requeue(&cell, entry.revision);
                 api.engine().enforcer.wake(&Topic::Queue(cell.key()));
             }
             resumed.answer

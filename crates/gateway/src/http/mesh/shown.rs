@@ -168,6 +168,7 @@ pub(super) fn kill(logged: &LogEntry, receipt: Receipt) -> Option<Kill> {
 pub(super) fn receipt(receipt: control::Receipt, delivered_unfinished: u64) -> Receipt {
     let replica = |replica: control::ReplicaReceipt| ReplicaReceipt {
         replica_id: replica.replica_id,
+        epoch: replica.epoch,
         region: replica.region,
         state: match replica.state {
             control::ReplicaState::Enforced => ReplicaState::Enforced,

@@ -45,6 +45,7 @@ use crate::http::idempotency::Idempotency;
         (status = 409, description = "duplicate_name: the slug is taken; or idempotency_key_reused", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
@@ -96,7 +97,7 @@ pub(super) async fn create_workspace(
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "organization_not_found", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
@@ -132,7 +133,7 @@ pub(super) async fn list_workspaces(
         (status = 200, description = "The workspace", body = WorkspaceAnswer),
         (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
         (status = 404, description = "organization_not_found, workspace_not_found", body = ErrorBody),
-        (status = 429, description = "agent_busy", body = ErrorBody),
+        (status = 429, description = "agent_busy, too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy", body = ErrorBody),
     )
 )]
@@ -166,6 +167,7 @@ pub(super) async fn get_workspace(
         (status = 409, description = "idempotency_key_reused", body = ErrorBody),
         (status = 413, description = "payload_too_large", body = ErrorBody),
         (status = 422, description = "schema_invalid", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
         (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]

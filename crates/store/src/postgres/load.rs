@@ -1,0 +1,121 @@
+//! Reading the control log: the newest snapshot that can be read, and the fold of what follows.
+//!
+//! The head is read first; what lies below it never changes, so that no transaction is needed to
+//! read the rest as it was then.
+
+use axme_core::chain::{Hash, Head, Link};
+use axme_core::change::Entry;
+use axme_core::id::{CommandId, Revision};
+use axme_core::state::State;
+use tokio_postgres::Row;
+
+use crate::control::{Loaded, LogEntry, LogHead, TAIL_ENTRIES_MAX};
+use crate::postgres::columns::{Columns as _, int, limit};
+use crate::postgres::failure::Failure;
+use crate::postgres::session::Session;
+use crate::postgres::snapshot;
+
+/// An entry as its row holds it.
+struct Stored {
+    revision: Revision,
+    hash: Hash,
+    body_hash: Hash,
+    body: Vec<u8>,
+}
+
+/// The state at the head. What is folded is verified on the way.
+pub(super) async fn load(session: &Session) -> Result<Loaded, Failure> {
+    let head = head(session).await?;
+    let (mut state, mut at) = match snapshot::newest(session, head.revision).await? {
+        Some(Loaded { state, head }) => (state, head),
+        None => (State::default(), LogHead::default()),
+    };
+    while at.revision < head.revision {
+        let rows = stored(session, at.revision, head.revision).await?;
+        if rows.is_empty() {
+            return Err(damaged(at.revision.next(), "it is missing"));
+        }
+        for row in rows {
+            at = verify(at, &row)?;
+            state.apply(row.revision, &decode(&row)?);
+        }
+    }
+    if at != head {
+        return Err(damaged(at.revision, "its hash is not that of the head"));
+    }
+    Ok(Loaded { state, head })
+}
+
+/// The entries after a revision.
+pub(super) async fn tail(session: &Session, after: Revision) -> Result<Vec<LogEntry>, Failure> {
+    let rows = stored(session, after, Revision(u64::MAX)).await?;
+    rows.iter().map(log_entry).collect()
+}
+
+/// The entry of a command.
+pub(super) async fn find(
+    session: &Session,
+    command: CommandId,
+) -> Result<Option<LogEntry>, Failure> {
+    let sql = "SELECT revision, hash, body_hash, body FROM control_log WHERE command_id = $1";
+    let Some(row) = session.read_one(sql, &[command.as_uuid()]).await? else { return Ok(None) };
+    log_entry(&read(&row)?).map(Some)
+}
+
+/// Whether the log holds exactly this head.
+pub(super) async fn holds(session: &Session, head: LogHead) -> Result<bool, Failure> {
+    if head == LogHead::default() {
+        return Ok(true);
+    }
+    let sql = "SELECT 1 FROM control_log WHERE revision = $1 AND hash = $2";
+    let row = session.read_one(sql, &[&int(head.revision.0), &&head.hash.0[..]]).await?;
+    Ok(row.is_some())
+}
+
+async fn head(session: &Session) -> Result<LogHead, Failure> {
+    let row = session.read_one("SELECT revision, hash FROM control_head", &[]).await?;
+    let row = row.ok_or_else(|| damaged(Revision(0), "it has no head"))?;
+    Ok(LogHead { revision: row.revision(0)?, hash: row.hash(1)? })
+}
+
+async fn stored(
+    session: &Session,
+    after: Revision,
+    up_to: Revision,
+) -> Result<Vec<Stored>, Failure> {
+    let sql = "SELECT revision, hash, body_hash, body FROM control_log
+               WHERE revision > $1 AND revision <= $2 ORDER BY revision LIMIT $3";
+    let parameters = (int(after.0), int(up_to.0), limit(TAIL_ENTRIES_MAX));
+    let rows = session.read(sql, &[&parameters.0, &parameters.1, &parameters.2]).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &Row) -> Result<Stored, Failure> {
+    Ok(Stored {
+        revision: row.revision(0)?,
+        hash: row.hash(1)?,
+        body_hash: row.hash(2)?,
+        body: row.bytes(3)?,
+    })
+}
+
+fn verify(at: LogHead, row: &Stored) -> Result<LogHead, Failure> {
+    let (position, hash, body_hash) = (row.revision.0, row.hash, row.body_hash);
+    let link = Link { position, hash, body_hash, body: Some(&row.body) };
+    let before = Head { position: at.revision.0, hash: at.hash };
+    let head = before.verify(&link).map_err(|fault| damaged(row.revision, &fault.to_string()))?;
+    Ok(LogHead { revision: Revision(head.position), hash: head.hash })
+}
+
+fn log_entry(row: &Stored) -> Result<LogEntry, Failure> {
+    let Stored { revision, hash, body_hash, .. } = *row;
+    Ok(LogEntry { revision, hash, body_hash, entry: decode(row)? })
+}
+
+fn decode(row: &Stored) -> Result<Entry, Failure> {
+    Entry::decode(&row.body).map_err(|error| damaged(row.revision, &error.to_string()))
+}
+
+fn damaged(revision: Revision, what: &str) -> Failure {
+    Failure::Unusable(format!("the control log cannot be read at revision {revision}: {what}"))
+}
