@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cli import Cli
 from conftest import MakeGateway
 from faults.kills import KILL_TIMEOUT_S
 from faults.pair import Pair
@@ -159,6 +160,19 @@ def test_an_idle_replica_asks_little_of_the_database(make_gateway: MakeGateway, 
     finally:
         pair.primary.ask(f"ALTER ROLE {GATEWAY_ROLE} RESET log_statement")
     assert 0 < len(heard) <= STATEMENTS_A_SECOND_MAX * WATCHED_FOR_S, heard
+
+
+def test_the_suite_proves_a_server_and_leaves_nothing_there(pair: Pair, cli: Cli) -> None:
+    ran = cli.run("store", "conformance", "--store", url_of(pair.primary), "--json", timeout_s=120.0)
+    assert ran.json["ok"] and len(ran.json["stories"]) >= 40, ran
+    left = pair.ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'axme%%'")
+    assert left == []
+
+
+def test_the_suite_says_why_a_server_cannot_be_used(pair: Pair, cli: Cli) -> None:
+    url = url_of(pair.primary, database="elsewhere")
+    ran = cli.run("store", "conformance", "--store", url, code=1)
+    assert "store_missing" in ran.err, ran
 
 
 def kill(gateway: Gateway, address: str) -> Answer:

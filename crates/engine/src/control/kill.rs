@@ -13,6 +13,7 @@ use axme_core::state::State;
 use axme_core::time::Mono;
 use axme_store::AppendError;
 use axme_store::control::{Append, Expected, IdempotencyKey, LogEntry};
+use tokio::task::JoinHandle;
 
 use super::{CONFIRM_WITHIN, Control, ControlError, RETRY_AFTER, Receipt};
 use crate::enforcer::{Cell, Progress};
@@ -38,17 +39,17 @@ pub enum Wait {
 }
 
 /// What a kill can come to. It never comes to nothing without the caller being told.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum KillOutcome {
     Confirmed(Box<Killed>),
     /// Enforced on this replica, and not known to be durable: the commit goes on being tried.
     Unconfirmed {
         kill: KillId,
     },
-    /// In the log, and not waited for further: the receipt as far as it had come.
+    /// In the log, and not waited for further. `rest` comes when every replica has been heard.
     Committed {
         logged: Box<LogEntry>,
-        receipt: Option<Receipt>,
+        rest: JoinHandle<Killed>,
     },
     /// The idempotency key stands for an earlier kill.
     Before(Box<LogEntry>),
@@ -92,8 +93,7 @@ impl Control {
             control.confirm(append, (kill, committed), ordered_at, &progress).await
         });
         if wait == Wait::Commit {
-            let receipt = self.receipts.get(kill);
-            return Ok(KillOutcome::Committed { logged: Box::new(logged), receipt });
+            return Ok(KillOutcome::Committed { logged: Box::new(logged), rest: receipting });
         }
         // Only a store that fails after the commit keeps a receipt longer than its bound.
         let patience = self.longest_lease().await.length() + ANSWER_WITHIN + CONFIRM_WITHIN;

@@ -87,7 +87,16 @@ pub(super) async fn kill_agent(
     let outcome = api.engine().control.kill(order, &kill, idempotency, wait).await;
     let killed = match outcome.map_err(|error| not_killed(error, named))? {
         KillOutcome::Confirmed(killed) => record::begin(&api, *killed).await,
-        KillOutcome::Committed { logged, .. } => record::of(&api, &logged).await?,
+        KillOutcome::Committed { logged, rest } => {
+            let owned = api.clone();
+            // Its record goes on filling, whoever reads it.
+            api.engine().tasks().spawn(async move {
+                if let Ok(killed) = rest.await {
+                    drop(record::begin(&owned, killed).await);
+                }
+            });
+            record::of(&api, &logged).await?
+        }
         KillOutcome::Before(entry) => record::of(&api, &entry).await?,
         KillOutcome::Unconfirmed { kill } => return Err(unconfirmed(kill)),
     };
