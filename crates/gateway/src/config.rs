@@ -235,9 +235,11 @@ fn store_place(text: &str) -> Result<StorePlace, ConfigError> {
         Some(("postgres" | "postgresql", _)) => PgOptions::parse(text)
             .map(|options| StorePlace::Postgres(Box::new(options)))
             .map_err(|error| invalid("store", &error.to_string())),
-        Some(_) | None => {
-            Err(invalid("store", "is neither sqlite:PATH nor postgres://USER@HOST/DATABASE"))
+        Some((scheme, _)) => {
+            let wanted = "it must be sqlite:PATH or postgres://USER@HOST/DATABASE";
+            Err(invalid("store", &format!("{scheme:?} is no kind of store; {wanted}")))
         }
+        None => Err(invalid("store", "it must be sqlite:PATH or postgres://USER@HOST/DATABASE")),
     }
 }
 

@@ -27,8 +27,9 @@ from gateway import Agent, Api, intent
 ANSWER_TIMEOUT_S = 3.0
 STREAM_WAIT_S = 2
 # How long the receiver waits for what is missing, on its cursor and then from the start.
-DRAIN_TIMEOUTS_S = (4.0, 10.0)
-END_TIMEOUT_S = 40.0
+# The second pass reads everything again, 64 at a time, also through a far replica.
+DRAIN_TIMEOUTS_S = (4.0, 30.0)
+END_TIMEOUT_S = 70.0
 # Enough to have a batch on its way at any moment, and room for everything else on two cores.
 PAUSE_S = 0.03
 NO_ANSWER = "no_answer"
