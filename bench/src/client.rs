@@ -3,12 +3,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const ANSWER_BYTES_FIRST: usize = 4 << 10;
+/// No answer to an order or a question takes longer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// The bytes of a request.
 pub fn request(method: &str, path: &str, key: &str, body: &str) -> Vec<u8> {
@@ -31,12 +34,26 @@ impl Blocking {
     pub fn open(address: SocketAddr, key: &str) -> anyhow::Result<Self> {
         let stream = std::net::TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         Ok(Self { stream, received: Vec::new(), key: key.to_owned() })
     }
 
     /// Sends JSON, and answers what came back with a 2xx.
     pub fn call(&mut self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.stream.write_all(&request(method, path, &self.key, &body.to_string()))?;
+        let (status, answer) = self.exchange(method, path, &body.to_string())?;
+        if !(200..300).contains(&status) {
+            bail!("{path} answered {status}: {answer}");
+        }
+        Ok(answer)
+    }
+
+    /// Answers the status and what came with it.
+    pub fn ask(&mut self, path: &str) -> anyhow::Result<(u16, Value)> {
+        self.exchange("GET", path, "")
+    }
+
+    fn exchange(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, Value)> {
+        self.stream.write_all(&request(method, path, &self.key, body))?;
         self.received.clear();
         let head = loop {
             let mut part = [0; ANSWER_BYTES_FIRST];
@@ -50,10 +67,9 @@ impl Blocking {
             }
         };
         let body = &self.received[head.end..head.end + head.body_bytes];
-        if !(200..300).contains(&head.status) {
-            bail!("{path} answered {}: {}", head.status, String::from_utf8_lossy(body));
-        }
-        serde_json::from_slice(body).with_context(|| format!("{path} answered no JSON"))
+        let answer =
+            serde_json::from_slice(body).with_context(|| format!("{path} answered no JSON"))?;
+        Ok((head.status, answer))
     }
 }
 

@@ -3,12 +3,11 @@
 //!
 //! A kill is timed from its first byte out to its last byte in, by a client that does nothing else.
 
-use std::time::{Duration, Instant};
-
-use serde_json::json;
+use std::time::Duration;
 
 use crate::client::Blocking;
 use crate::load::{Agent, Load, create_agents, intent};
+use crate::orders;
 use crate::results::{Results, quantile};
 use crate::server::Server;
 
@@ -56,11 +55,8 @@ pub fn measure(results: &mut Results) -> anyhow::Result<()> {
 fn kills(operator: &mut Blocking, agents: &[Agent], count: usize) -> anyhow::Result<Vec<f64>> {
     let mut took_ms = Vec::with_capacity(count);
     for agent in agents.iter().cycle().take(count) {
-        let path = format!("/v1/mesh/agents/{}", agent.name);
-        let began = Instant::now();
-        operator.call("POST", &format!("{path}/kill"), &json!({}))?;
-        took_ms.push(began.elapsed().as_secs_f64() * 1e3);
-        operator.call("POST", &format!("{path}/resume"), &json!({}))?;
+        took_ms.push(orders::kill(operator, &agent.name)?.took_ms);
+        orders::resume(operator, &agent.name)?;
         std::thread::sleep(PAUSE);
     }
     Ok(took_ms)

@@ -6,16 +6,27 @@
 //! `axme-bench [NAME…]` runs only the benchmarks whose names are given, and then writes nothing.
 
 mod allocator;
+mod bare_postgres;
 mod client;
+mod cluster;
 mod decide;
+mod far;
 mod heartbeats;
+mod idle;
 mod intents;
+mod intents_postgres;
 mod kills;
 mod load;
 mod machine;
+mod million;
+mod orders;
+mod pace;
+mod postgres;
 mod processor_time;
+mod replicas;
 mod results;
 mod rows;
+mod serve;
 mod server;
 mod streams;
 mod tenancy;
@@ -27,12 +38,17 @@ use results::Results;
 /// A benchmark: its name and what it adds to the results.
 type Benchmark = (&'static str, fn(&mut Results) -> anyhow::Result<()>);
 
-const BENCHMARKS: [Benchmark; 5] = [
+const BENCHMARKS: [Benchmark; 10] = [
     ("decide", decide::measure),
     ("heartbeats", heartbeats::measure),
     ("intents", intents::measure),
     ("kills", kills::measure),
     ("streams", streams::measure),
+    ("replicas", replicas::measure),
+    ("intents-postgres", intents_postgres::measure),
+    ("idle", idle::measure),
+    ("far", far::measure),
+    ("million", million::measure),
 ];
 
 fn main() -> ExitCode {
@@ -49,7 +65,7 @@ fn run() -> anyhow::Result<()> {
     machine::raise_file_limit();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(kind) = arguments.first().and_then(|first| first.strip_prefix("--serve=")) {
-        return server::serve(kind);
+        return serve::serve(kind);
     }
     let mut results = Results::default();
     for (name, measure) in BENCHMARKS {

@@ -1,25 +1,24 @@
 //! Servers in processes of their own: the gateway, and the bare handler that it is compared with.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use axme_api::mesh::HeartbeatAnswer;
-use axme_engine::bootstrap::Begun;
-use axme_gateway::app::App;
-use axme_gateway::config::{Config, Given};
-use axum::body::Bytes;
-use axum::routing::post;
-use axum::serve::ListenerExt as _;
-use axum::{Json, Router};
+use anyhow::{Context as _, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::Blocking;
 
 /// Where the bare handler is, and the heartbeats of the gateway.
 pub const HEARTBEAT: &str = "/v1/mesh/heartbeat";
+/// The owner key that all replicas are given.
+pub const OWNER_KEY: &str = "axme_sa_bench_0123456789abcdef0123456789abcdef";
+/// How often a replica is asked whether it is ready.
+const READY_EVERY: Duration = Duration::from_millis(5);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A server that runs until this is dropped.
 pub struct Server {
@@ -35,12 +34,20 @@ pub struct Server {
 impl Server {
     /// The gateway, with a new store in a temporary folder.
     pub fn gateway() -> anyhow::Result<Self> {
-        Self::start("gateway")
+        Self::start("gateway", &[])
+    }
+
+    /// A gateway at a store that others may share. It listens when this returns, and may not be
+    /// ready yet.
+    pub fn replica(url: &str, id: &str, lease_ms: Option<u64>) -> anyhow::Result<Self> {
+        let lease = lease_ms.map(|lease| lease.to_string());
+        let further: Vec<&str> = [url, id].into_iter().chain(lease.as_deref()).collect();
+        Self::start("replica", &further)
     }
 
     /// A handler that answers like a heartbeat and does nothing else.
     pub fn bare() -> anyhow::Result<Self> {
-        Self::start("bare")
+        Self::start("bare", &[])
     }
 
     pub fn process_id(&self) -> u32 {
@@ -62,11 +69,33 @@ impl Server {
         Blocking::open(self.address, &self.owner_key)
     }
 
-    fn start(kind: &str) -> anyhow::Result<Self> {
+    /// Waits until `/ready` answers 200. Each look has a connection of its own, as a load
+    /// balancer's has: a gateway that starts closes them.
+    pub fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while readiness(&mut self.operator()?)?.is_none() {
+            ensure!(began.elapsed() < READY_WITHIN, "a replica does not become ready");
+            std::thread::sleep(READY_EVERY);
+        }
+        Ok(())
+    }
+
+    /// Stops the process, until the answer is dropped: it sends nothing, and does not notice.
+    pub fn freeze(&self) -> anyhow::Result<Frozen<'_>> {
+        kill_process(self.pid(), Signal::STOP)?;
+        Ok(Frozen(self))
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn start(kind: &str, further: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut child = Command::new(std::env::current_exe()?)
             .arg(format!("--serve={kind}"))
             .arg(folder.path())
+            .args(further)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -88,76 +117,17 @@ impl Drop for Server {
     }
 }
 
-/// The server's side, in its own process: says where it listens, serves until its input ends.
-pub fn serve(kind: &str) -> anyhow::Result<()> {
-    let folder = std::env::args().nth(2).context("a folder is needed")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match kind {
-            "gateway" => serve_gateway(Path::new(&folder)).await,
-            "bare" => serve_bare().await,
-            other => bail!("no server of the kind {other}"),
-        }
-    })
-}
+/// A server that stands still. It goes on when this is dropped.
+pub struct Frozen<'a>(&'a Server);
 
-async fn serve_gateway(folder: &Path) -> anyhow::Result<()> {
-    let config = Config::load(Given {
-        listen: Some("127.0.0.1:0".to_owned()),
-        data_dir: Some(folder.to_owned()),
-        org: Some("myorg".to_owned()),
-        workspace: Some("production".to_owned()),
-        drain_ms: Some(0),
-        shutdown_ms: Some(1_000),
-        ..Given::default()
-    })?;
-    let app = App::start(config).await?;
-    let Begun::New { drawn: Some(drawn) } = app.begun() else { bail!("the store is not new") };
-    tell(app.address(), &drawn.token)?;
-    app.run(end_of_input()).await;
-    Ok(())
-}
-
-async fn serve_bare() -> anyhow::Result<()> {
-    let router = Router::new().route(HEARTBEAT, post(bare_heartbeat));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    tell(listener.local_addr()?, "")?;
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    tokio::select! {
-        served = axum::serve(listener, router) => Ok(served?),
-        () = end_of_input() => Ok(()),
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0.pid(), Signal::CONT);
     }
 }
 
-/// Reads the body, and answers what the gateway answers to a heartbeat: the same members, of the
-/// same lengths.
-async fn bare_heartbeat(_body: Bytes) -> Json<HeartbeatAnswer> {
-    const MOMENT: &str = "2026-11-23T17:00:00.000000Z";
-    Json(HeartbeatAnswer {
-        ok: true,
-        address_id: "addr_019ab1f0a0007000800000000000000a".to_owned(),
-        address: "agent://myorg/production/sender-00".to_owned(),
-        health_status: "healthy".to_owned(),
-        status: "healthy".to_owned(),
-        killed: false,
-        kill: None,
-        last_heartbeat_at: MOMENT.to_owned(),
-        server_time: MOMENT.to_owned(),
-        next_heartbeat_seconds: 30,
-    })
-}
-
-fn tell(address: SocketAddr, key: &str) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "{address} {key}")?;
-    Ok(stdout.flush()?)
-}
-
-/// Comes when whoever started this process has closed its standard input, or has ended.
-async fn end_of_input() {
-    let read =
-        tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
-    let _ = read.await;
+/// The epoch of a replica that is ready; none while it is not.
+pub fn readiness(connection: &mut Blocking) -> anyhow::Result<Option<u64>> {
+    let (status, body) = connection.ask("/ready")?;
+    Ok((status == 200).then(|| body.get("epoch").and_then(Value::as_u64).unwrap_or(0)))
 }

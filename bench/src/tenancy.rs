@@ -8,7 +8,7 @@ use axme_core::role::{Role, Scope};
 use axme_core::state::{Account, State};
 use axme_core::tenancy::{Organization, OrganizationProfile, Workspace, WorkspaceProfile};
 use axme_core::time::Timestamp;
-use axme_engine::chance::Chance;
+use axme_engine::chance::{Chance, hint_of};
 
 const AT: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const ACTOR: &str = "owner";
@@ -25,6 +25,11 @@ pub struct Tenancy {
 impl Tenancy {
     /// One organization and one workspace, in memory.
     pub fn new() -> Self {
+        Self::found().0
+    }
+
+    /// The same with the entry that made it.
+    pub fn found() -> (Self, Entry) {
         let (org, workspace) = (Chance.org(AT), Chance.workspace(AT));
         let scope = Scope::Workspace { org, workspace };
         let mut tenancy = Self { state: State::default(), workspace, strings_bytes: 0, scope };
@@ -44,11 +49,11 @@ impl Tenancy {
             updated_at: AT,
             holds: Default::default(),
         };
-        tenancy.apply(vec![
+        let entry = tenancy.apply(vec![
             Change::OrganizationPut { organization: Box::new(organization) },
             Change::WorkspacePut { workspace: Box::new(production) },
         ]);
-        tenancy
+        (tenancy, entry)
     }
 
     /// The address of the agent with a number.
@@ -59,23 +64,34 @@ impl Tenancy {
     /// Registers agents, an entry each.
     pub fn add_agents(&mut self, count: usize) {
         for number in 0..count {
-            // A thousand in a millisecond, so that ids come nearly in order, as in a log.
-            let at = Timestamp::from_micros(AT.as_micros() + i64::try_from(number).unwrap_or(0));
-            let (address_id, address) = (Chance.address(at), Self::address(number));
-            self.strings_bytes += address.as_str().len() + ACTOR.len();
-            let account = Account {
-                account_id: Chance.account(at),
-                display_name: None,
-                description: None,
-                created_by: ACTOR.into(),
-                created_at: AT,
-                deleted_at: None,
-            };
-            self.apply(vec![
-                Change::AddressRegistered { address_id, address, workspace_id: self.workspace },
-                Change::AccountPut { address_id, account: Box::new(account) },
-            ]);
+            let changes = self.registration(number);
+            self.apply(changes.into());
         }
+    }
+
+    /// Registers agents, all in the one entry that is answered.
+    pub fn add_agents_at_once(&mut self, numbers: std::ops::Range<usize>) -> Entry {
+        let changes = numbers.flat_map(|number| self.registration(number)).collect();
+        self.apply(changes)
+    }
+
+    fn registration(&mut self, number: usize) -> [Change; 2] {
+        // A thousand in a millisecond, so that ids come nearly in order, as in a log.
+        let at = Timestamp::from_micros(AT.as_micros() + i64::try_from(number).unwrap_or(0));
+        let (address_id, address) = (Chance.address(at), Self::address(number));
+        self.strings_bytes += address.as_str().len() + ACTOR.len();
+        let account = Account {
+            account_id: Chance.account(at),
+            display_name: None,
+            description: None,
+            created_by: ACTOR.into(),
+            created_at: AT,
+            deleted_at: None,
+        };
+        [
+            Change::AddressRegistered { address_id, address, workspace_id: self.workspace },
+            Change::AccountPut { address_id, account: Box::new(account) },
+        ]
     }
 
     /// A key of one agent.
@@ -105,7 +121,27 @@ impl Tenancy {
         token.digest
     }
 
-    fn apply(&mut self, changes: Vec<Change>) {
+    /// The preset owner key.
+    pub fn add_owner_key(&mut self, token: &str) -> Entry {
+        let key = Key {
+            key_id: Chance.key(AT),
+            name: ACTOR.into(),
+            digest: KeyDigest::of(token),
+            hint: hint_of(token),
+            role: Role::Owner,
+            scope: Scope::Installation,
+            home: self.workspace,
+            account: None,
+            created_by: ACTOR.into(),
+            created_at: AT,
+            expires_at: None,
+            revoked_at: None,
+            preset: true,
+        };
+        self.apply(vec![Change::KeyPut { key: Box::new(key) }])
+    }
+
+    fn apply(&mut self, changes: Vec<Change>) -> Entry {
         let entry = Entry {
             format: ENTRY_FORMAT,
             action: "bench".into(),
@@ -124,5 +160,6 @@ impl Tenancy {
         };
         let revision = self.state.revision().next();
         self.state.apply(revision, &entry);
+        entry
     }
 }

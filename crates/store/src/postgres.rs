@@ -61,6 +61,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// The statement that admits a batch, for the bench that compares the store with it.
+#[doc(hidden)]
+pub use admit::ADMIT;
 pub use options::{BadUrl, PgOptions};
 pub use proving::ProvingGround;
 
@@ -87,6 +90,8 @@ pub struct PgStore {
     hints: Arc<Hints>,
     readers: Readers,
     control: Slot,
+    /// Reads what others append: it must not wait behind those who read bulk.
+    follow: Arc<Slot>,
     /// Appends carry their epoch in their session's name, as batches do: closing ends them too.
     append: Arc<Slot>,
     renew: Slot,
@@ -124,6 +129,7 @@ impl PgStore {
             hints: Arc::new(Hints::new(&connector)),
             readers: Readers::new(&connector),
             control: slot(Purpose::Control),
+            follow: Arc::new(slot(Purpose::Read)),
             append: Arc::new(slot(Purpose::Control)),
             renew: slot(Purpose::Renew),
             close: slot(Purpose::Close),
@@ -182,7 +188,7 @@ impl PgStore {
             tracing::warn!("the store was shut down while writes were under way");
         }
         self.readers.close();
-        for slot in [&self.control, &*self.append, &self.renew, &self.close] {
+        for slot in [&self.control, &*self.follow, &*self.append, &self.renew, &self.close] {
             slot.empty().await;
         }
         self.connector.end(GOODBYE_WITHIN).await;

@@ -9,6 +9,8 @@ use axme_core::id::{IntentId, Revision};
 use axme_core::intent::Status;
 use tokio_postgres::Row;
 
+pub use columns::STORE as ADMIT;
+
 use crate::control::ReplicaEpoch;
 use crate::error::{StoreError, WriteError};
 use crate::gate::{Gate, Pass};

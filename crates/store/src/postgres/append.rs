@@ -35,6 +35,11 @@ const APPEND: &str = "
     SELECT EXISTS (SELECT 1 FROM me), step.revision, step.hash
     FROM (SELECT 1) AS one LEFT JOIN step ON true";
 
+/// Has the server know the statement, so that the first append costs one round trip too.
+pub(super) async fn prepare(session: &Session) -> Result<(), Failure> {
+    session.prepare(APPEND).await.map(drop)
+}
+
 /// Appends, or says why not.
 pub(super) async fn append(session: &Session, append: &Append) -> Result<LogHead, AppendError> {
     let body = append

@@ -22,6 +22,8 @@ use crate::postgres::{PgStore, append, epochs, idempotency, load, renew, snapsho
 
 /// A control statement that has no answer by then has an unknown outcome.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// How long reading what others have appended may take.
+const TAIL_WITHIN: Duration = Duration::from_secs(10);
 /// How long closing epochs may take, with the sessions that have to be ended for it.
 const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 /// How often it is asked again how durable a commit is.
@@ -39,9 +41,7 @@ impl ControlLog for PgStore {
         let epoch = answered(&session, epochs::join(&session, replica, at)).await?;
         let replica_id = replica.replica_id.clone();
         self.standing.begin(ReplicaEpoch { replica_id, epoch });
-        // The first kill must not wait until a session is open.
-        let append = Arc::clone(&self.append);
-        self.tasks.spawn(async move { drop(append.session_of(Some(epoch)).await) });
+        self.open_for_kills(session, epoch);
         self.hints.say(Hint::Reported);
         Ok(epoch)
     }
@@ -53,8 +53,14 @@ impl ControlLog for PgStore {
     }
 
     async fn tail(&self, after: Revision) -> Result<Vec<LogEntry>, StoreError> {
-        let reader = self.reader().await?;
-        reader.within(load::tail(&reader, after)).await
+        let session = self.follow.session().await?;
+        match tokio::time::timeout(TAIL_WITHIN, load::tail(&session, after)).await {
+            Ok(read) => Ok(read?),
+            Err(_late) => {
+                session.cut();
+                Err(of_reading(late().into()))
+            }
+        }
     }
 
     async fn append(&self, append: Append) -> Result<LogHead, AppendError> {
@@ -206,6 +212,22 @@ impl PgStore {
         }
         self.standing.settle();
         Ok(())
+    }
+
+    /// Opens in time what the first kill of an epoch needs, ordered here or elsewhere: far from the
+    /// server that takes longer than a kill has.
+    fn open_for_kills(&self, control: Arc<Session>, epoch: Epoch) {
+        let (append, follow) = (Arc::clone(&self.append), Arc::clone(&self.follow));
+        self.tasks.spawn(async move {
+            let opened = tokio::try_join!(
+                async { append::prepare(&*append.session_of(Some(epoch)).await?).await },
+                async { load::prepare(&*follow.session().await?).await },
+                epochs::prepare(&control),
+            );
+            if let Err(failure) = opened {
+                tracing::debug!(?failure, "what a kill needs is opened with the first one");
+            }
+        });
     }
 
     fn ask_durability_at_times(&self) {

@@ -20,6 +20,24 @@ const JOIN_TRIES_MAX: u32 = 50;
 /// How often a session that holds up a closing is ended, each after 100 ms.
 const CLOSE_TRIES_MAX: u32 = 20;
 
+/// The head comes with every row, and alone when there is no epoch.
+const REPLICAS: &str = "
+    SELECT e.replica_id, e.epoch, b.applied, b.enforced, e.closed_at IS NOT NULL, b.seq,
+           b.region, b.version, e.joined_at, b.lease_ms, head.revision
+    FROM control_head head
+        LEFT JOIN (replica_epoch e JOIN replica_beat b USING (replica_id, epoch))
+        ON e.gone_at IS NULL
+    ORDER BY e.epoch";
+const ACCOUNTS: &str = "
+    SELECT replica_id, epoch, streams_closed, connections_cut, bytes_after_order
+    FROM stop_account WHERE revision = $1 ORDER BY row_id";
+
+/// Has the server know the statements with which a kill waits for the others, so that the first
+/// ones cost one round trip too.
+pub(super) async fn prepare(session: &Session) -> Result<(), Failure> {
+    tokio::try_join!(session.prepare(REPLICAS), session.prepare(ACCOUNTS)).map(drop)
+}
+
 /// Begins a new epoch, one above every other of any replica.
 pub(super) async fn join(
     session: &Session,
@@ -57,15 +75,7 @@ pub(super) async fn join(
 
 /// Every epoch that is not gone, and the log's head in the same reading.
 pub(super) async fn replicas(session: &Session) -> Result<(Revision, Vec<ReplicaRow>), Failure> {
-    // The head comes with every row, and alone when there is no epoch.
-    let sql = "
-        SELECT e.replica_id, e.epoch, b.applied, b.enforced, e.closed_at IS NOT NULL, b.seq,
-               b.region, b.version, e.joined_at, b.lease_ms, head.revision
-        FROM control_head head
-            LEFT JOIN (replica_epoch e JOIN replica_beat b USING (replica_id, epoch))
-            ON e.gone_at IS NULL
-        ORDER BY e.epoch";
-    let rows = session.read(sql, &[]).await?;
+    let rows = session.read(REPLICAS, &[]).await?;
     let head = rows.first().map_or_else(|| Ok(Revision::default()), |row| row.revision(10))?;
     let rows = rows.iter().filter(|row| matches!(row.optional_number(1), Ok(Some(_))));
     let read = |row: &tokio_postgres::Row| {
@@ -91,10 +101,7 @@ pub(super) async fn accounts(
     session: &Session,
     revision: Revision,
 ) -> Result<Vec<(ReplicaEpoch, StopAccount)>, Failure> {
-    let sql = "
-        SELECT replica_id, epoch, streams_closed, connections_cut, bytes_after_order
-        FROM stop_account WHERE revision = $1 ORDER BY row_id";
-    let rows = session.read(sql, &[&int(revision.0)]).await?;
+    let rows = session.read(ACCOUNTS, &[&int(revision.0)]).await?;
     let read = |row: &tokio_postgres::Row| {
         let by = ReplicaEpoch { replica_id: row.text(0)?, epoch: Epoch(row.number(1)?) };
         let account = StopAccount {

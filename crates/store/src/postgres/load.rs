@@ -15,6 +15,9 @@ use crate::postgres::failure::Failure;
 use crate::postgres::session::Session;
 use crate::postgres::snapshot;
 
+const STORED: &str = "SELECT revision, hash, body_hash, body FROM control_log
+     WHERE revision > $1 AND revision <= $2 ORDER BY revision LIMIT $3";
+
 /// An entry as its row holds it.
 struct Stored {
     revision: Revision,
@@ -44,6 +47,11 @@ pub(super) async fn load(session: &Session) -> Result<Loaded, Failure> {
         return Err(damaged(at.revision, "its hash is not that of the head"));
     }
     Ok(Loaded { state, head })
+}
+
+/// Has the server know the statement of [`tail`], so that the first one costs one round trip too.
+pub(super) async fn prepare(session: &Session) -> Result<(), Failure> {
+    session.prepare(STORED).await.map(drop)
 }
 
 /// The entries after a revision.
@@ -83,10 +91,8 @@ async fn stored(
     after: Revision,
     up_to: Revision,
 ) -> Result<Vec<Stored>, Failure> {
-    let sql = "SELECT revision, hash, body_hash, body FROM control_log
-               WHERE revision > $1 AND revision <= $2 ORDER BY revision LIMIT $3";
     let parameters = (int(after.0), int(up_to.0), limit(TAIL_ENTRIES_MAX));
-    let rows = session.read(sql, &[&parameters.0, &parameters.1, &parameters.2]).await?;
+    let rows = session.read(STORED, &[&parameters.0, &parameters.1, &parameters.2]).await?;
     rows.iter().map(read).collect()
 }
 

@@ -14,7 +14,9 @@ use crate::postgres::session::Session;
 const INTENTS_MAX: usize = 256;
 
 /// A page is read and locked in the order of its rows, which is that of their old cursors; what is
-/// handed over meanwhile drops out. The lanes are moved on as in admitting.
+/// handed over meanwhile drops out once it is locked: a condition beside the row's number would let
+/// a plan that was made on an empty table walk through a whole index of such rows for each of them.
+/// The lanes are moved on as in admitting.
 const REQUEUE: &str = as_me!(
     "page AS MATERIALIZED (
         SELECT row_id FROM intents
@@ -23,14 +25,14 @@ const REQUEUE: &str = as_me!(
         ORDER BY -row_id DESC LIMIT $6
     ), held AS MATERIALIZED (
         SELECT still.* FROM me CROSS JOIN page CROSS JOIN LATERAL (
-            SELECT row_id, receiver FROM intents
-            WHERE intents.row_id = page.row_id AND ended_at IS NULL AND delivery_attempt = 0
-            FOR UPDATE
+            SELECT row_id, receiver, ended_at, delivery_attempt FROM intents
+            WHERE intents.row_id = page.row_id FOR UPDATE
         ) AS still
     ), numbered AS MATERIALIZED (
-        SELECT *, count(*) OVER lane
+        SELECT row_id, receiver, count(*) OVER lane
             - row_number() OVER (PARTITION BY receiver ORDER BY row_id) AS behind
-        FROM held WINDOW lane AS (PARTITION BY receiver)
+        FROM held WHERE ended_at IS NULL AND delivery_attempt = 0
+        WINDOW lane AS (PARTITION BY receiver)
     ), lanes AS (
         INSERT INTO lane (workspace_id, address, n)
         SELECT $3, receiver, $7::bigint * count(*) FROM numbered

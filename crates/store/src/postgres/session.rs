@@ -118,7 +118,8 @@ impl Session {
         self.noted(false, done.map_err(|error| unreached(&error)))
     }
 
-    async fn prepare(&self, sql: &str) -> Result<Statement, Failure> {
+    /// Prepares a statement, unless it is prepared already.
+    pub(super) async fn prepare(&self, sql: &str) -> Result<Statement, Failure> {
         if let Some(statement) = self.statements().get(sql) {
             return Ok(statement.clone());
         }

@@ -17,7 +17,7 @@ use crate::postgres::rows::as_me;
 /// are stored in the order of the batch.
 ///
 /// A key is found again by what it made: ids are given once.
-pub(super) const STORE: &str = as_me!(
+pub const STORE: &str = as_me!(
     "items AS MATERIALIZED (
         SELECT item.* FROM me CROSS JOIN unnest(
             $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],

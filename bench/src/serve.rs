@@ -1,0 +1,117 @@
+//! The servers' side, each in its own process: says where it listens, serves until its input ends.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use axme_api::mesh::HeartbeatAnswer;
+use axme_engine::bootstrap::Begun;
+use axme_gateway::app::{App, Starting};
+use axme_gateway::config::{Config, Given};
+use axum::body::Bytes;
+use axum::routing::post;
+use axum::serve::ListenerExt as _;
+use axum::{Json, Router};
+
+use crate::server::{HEARTBEAT, OWNER_KEY};
+
+/// Serves as this process was told: `--serve=KIND FOLDER [URL ID [LEASE_MS]]`.
+pub fn serve(kind: &str) -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(2);
+    let folder = arguments.next().context("a folder is needed")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match kind {
+            "gateway" => serve_gateway(Path::new(&folder)).await,
+            "replica" => serve_replica(Path::new(&folder), arguments).await,
+            "bare" => serve_bare().await,
+            other => bail!("no server of the kind {other}"),
+        }
+    })
+}
+
+async fn serve_gateway(folder: &Path) -> anyhow::Result<()> {
+    let app = App::start(Config::load(given(folder))?).await?;
+    let Begun::New { drawn: Some(drawn) } = app.begun() else { bail!("the store is not new") };
+    tell(app.address(), &drawn.token)?;
+    app.run(end_of_input()).await;
+    Ok(())
+}
+
+/// Says where it listens before it is ready: whoever started it asks `/ready`, as a load balancer
+/// does.
+async fn serve_replica(
+    folder: &Path,
+    mut arguments: impl Iterator<Item = String>,
+) -> anyhow::Result<()> {
+    let (store, replica_id) = (arguments.next(), arguments.next());
+    let lease_ms = arguments.next().map(|text| text.parse()).transpose()?;
+    let given = Given { store, replica_id, lease_ms, ..given(folder) };
+    let config = Config::load(given.with_owner_key(|_variable| Some(OWNER_KEY.to_owned())))?;
+    let starting = Starting::listen(config).await?;
+    tell(starting.address(), OWNER_KEY)?;
+    let mut ended = std::pin::pin!(end_of_input());
+    let app = tokio::select! {
+        app = starting.serve() => app?,
+        () = &mut ended => return Ok(()),
+    };
+    app.run(ended).await;
+    Ok(())
+}
+
+fn given(folder: &Path) -> Given {
+    Given {
+        listen: Some("127.0.0.1:0".to_owned()),
+        data_dir: Some(folder.to_owned()),
+        org: Some("myorg".to_owned()),
+        workspace: Some("production".to_owned()),
+        drain_ms: Some(0),
+        shutdown_ms: Some(1_000),
+        ..Given::default()
+    }
+}
+
+async fn serve_bare() -> anyhow::Result<()> {
+    let router = Router::new().route(HEARTBEAT, post(bare_heartbeat));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    tell(listener.local_addr()?, "")?;
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    tokio::select! {
+        served = axum::serve(listener, router) => Ok(served?),
+        () = end_of_input() => Ok(()),
+    }
+}
+
+/// Reads the body, and answers what the gateway answers to a heartbeat: the same members, of the
+/// same lengths.
+async fn bare_heartbeat(_body: Bytes) -> Json<HeartbeatAnswer> {
+    const MOMENT: &str = "2026-11-23T17:00:00.000000Z";
+    Json(HeartbeatAnswer {
+        ok: true,
+        address_id: "addr_019ab1f0a0007000800000000000000a".to_owned(),
+        address: "agent://myorg/production/sender-00".to_owned(),
+        health_status: "healthy".to_owned(),
+        status: "healthy".to_owned(),
+        killed: false,
+        kill: None,
+        last_heartbeat_at: MOMENT.to_owned(),
+        server_time: MOMENT.to_owned(),
+        next_heartbeat_seconds: 30,
+    })
+}
+
+fn tell(address: SocketAddr, key: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{address} {key}")?;
+    Ok(stdout.flush()?)
+}
+
+/// Comes when whoever started this process has closed its standard input, or has ended.
+async fn end_of_input() {
+    let read =
+        tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    let _ = read.await;
+}
