@@ -184,6 +184,8 @@ error_codes! {
 
     /// The agent has as many requests in flight as it may.
     AgentBusy = "agent_busy" 429 Policy Helps Nothing;
+    /// The agent has as many instances as are kept; its others are told of a kill by their beats.
+    TooManyInstances = "too_many_instances" 429 Policy Helps Nothing;
     /// A quota is used up until `details.reset_at`.
     QuotaExceeded = "quota_exceeded" 429 Policy Helps Nothing;
     /// Too many requests in this minute.

@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 mod agents;
 mod heartbeat;
+mod instances;
 mod kill;
 
 pub use agents::{
@@ -13,6 +14,12 @@ pub use agents::{
     KillSummary, MeshAgent, MeshSummary, MirroredAgent,
 };
 pub use heartbeat::{HeartbeatAnswer, HeartbeatKill, HeartbeatMetrics, HeartbeatRequest};
+pub use instances::{
+    AckAnswer, AckRequest, ControlChangeEvent, ControlState, ControlStateEvent,
+    ControlStreamQuery, CountSource, Instance, InstanceState, InstanceTotals, InstancesAnswer,
+    InstancesQuery, InstancesSummary, KilledInstance, KilledInstanceState, LastState,
+    LastStateAnswer, Progress,
+};
 pub use kill::{
     Durability, Kill, KillAnswer, KillMode, KillRecord, KillRecordAnswer, KillRequest, Receipt,
     ReplicaReceipt, ReplicaState, ResumeAnswer, ResumeRequest,

@@ -39,6 +39,7 @@ pub use roll::{Roster, Standing};
 
 use crate::clock::Clock;
 use crate::enforcer::Enforcer;
+use crate::holding::FollowsHolds;
 use enforcement::Enforcement;
 use folding::Known;
 use freshness::Freshness;
@@ -107,6 +108,7 @@ pub struct Control {
     /// Whether no other replica has been here longer, when they were last looked at.
     eldest: AtomicBool,
     receipts: receipt::Recent,
+    followers: Vec<Arc<dyn FollowsHolds>>,
 }
 
 /// What the control needs to start.
@@ -117,12 +119,14 @@ pub struct ControlParts {
     pub clock: Clock,
     pub tasks: TaskTracker,
     pub profile: ReplicaProfile,
+    /// Who is told of stops and resumes.
+    pub followers: Vec<Arc<dyn FollowsHolds>>,
 }
 
 impl Control {
     /// Joins the log with a new epoch, and folds it up to its head.
     pub async fn start(parts: ControlParts) -> Result<Arc<Self>, StoreError> {
-        let ControlParts { log, enforcer, clock, tasks, profile } = parts;
+        let ControlParts { log, enforcer, clock, tasks, profile, followers } = parts;
         // Read before it is registered: others wait for whoever is. What is written in between is
         // folded before the first renewal proves anything.
         let loaded = log.load().await?;
@@ -153,6 +157,7 @@ impl Control {
             clock,
             tasks,
             profile,
+            followers,
         };
         control.report().await?;
         Ok(Arc::new(control))

@@ -15,9 +15,11 @@ use crate::clock::Clock;
 use crate::control::{Control, ControlParts};
 use crate::enforcer::{Enforcer, Topic};
 use crate::heartbeats::Heartbeats;
+use crate::instances::Instances;
 use crate::intents::{IntentOptions, Intents};
 use crate::missed::{self, Missed};
 use crate::observer::{FLUSH_EVERY, Observer};
+use crate::requeues::Requeues;
 use crate::schedule::{Schedule, Tick};
 
 /// How often epochs are looked after that have gone silent.
@@ -26,10 +28,10 @@ const ROLL_EVERY: Duration = Duration::from_secs(2);
 const SIGNS_EVERY: Duration = Duration::from_secs(5);
 /// Intents that are timed out together.
 const TIME_OUT_BATCH_MAX: usize = 256;
-/// Intents of a resumed agent that are requeued together.
-const REQUEUE_BATCH_MAX: usize = 512;
 /// How long idempotency keys and beat ids are remembered.
 const KEYS_KEPT_FOR: Duration = Duration::from_secs(48 * 60 * 60);
+/// How long an instance is remembered that is not heard any more.
+const INSTANCES_KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -69,9 +71,11 @@ pub struct Engine {
     pub control: Arc<Control>,
     pub intents: Intents,
     pub heartbeats: Heartbeats,
+    pub instances: Arc<Instances>,
     pub observer: Arc<Observer>,
     pub ledger: Arc<dyn Ledger>,
     pub options: EngineOptions,
+    pub(crate) requeues: Arc<Requeues>,
     schedule: Schedule,
 }
 
@@ -81,12 +85,15 @@ impl Engine {
         let EngineParts { log, ledger, clock, replica, options } = parts;
         let schedule = Schedule { tasks: TaskTracker::new(), stop: CancellationToken::new() };
         let enforcer = Enforcer::new(clock.clone());
+        let requeues = Arc::<Requeues>::default();
+        let instances = Instances::new(&enforcer, &ledger, &clock);
         let control = Control::start(ControlParts {
             log,
             enforcer: Arc::clone(&enforcer),
             clock: clock.clone(),
             tasks: schedule.tasks.clone(),
             profile: replica,
+            followers: vec![requeues.clone(), instances.clone()],
         })
         .await?;
         let observer = Arc::new(Observer::default());
@@ -103,6 +110,7 @@ impl Engine {
             Arc::clone(&enforcer),
             Arc::clone(&ledger),
             Arc::clone(&observer),
+            Arc::clone(&instances),
             clock.clone(),
         );
         heartbeats.restore().await?;
@@ -112,9 +120,11 @@ impl Engine {
             control,
             intents,
             heartbeats,
+            instances,
             observer,
             ledger,
             options,
+            requeues,
             schedule,
         };
         engine.begin_schedule();
@@ -146,35 +156,6 @@ impl Engine {
         }
     }
 
-    /// Gives what an agent had queued that was resumed at `revision`, and what was passed over,
-    /// new places in its receivers' queues, and wakes them. Not before every replica knows of the
-    /// resume: one that does not would pass them over again.
-    pub fn requeue(&self, agent: &Arc<crate::enforcer::Cell>, revision: Revision) {
-        let (engine, agent) = (self.clone(), Arc::clone(agent));
-        self.schedule.tasks.spawn(async move {
-            engine.control.applied_everywhere(revision).await;
-            let mut after = 0;
-            loop {
-                let (workspace, sender) = (agent.workspace_id, &agent.address);
-                let moved =
-                    engine.ledger.requeue(workspace, sender, after, REQUEUE_BATCH_MAX).await;
-                match moved {
-                    Ok(moved) => {
-                        for receiver in moved.receivers {
-                            engine.enforcer.wake(&Topic::Queue((workspace, receiver)));
-                        }
-                        let Some(next) = moved.next else { return };
-                        after = next;
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, %sender, "held intents wait for the next resume");
-                        return;
-                    }
-                }
-            }
-        });
-    }
-
     /// Begins what a replica does because there may be others.
     fn begin_sharing(&self) {
         let stop = || self.schedule.stop.clone();
@@ -182,7 +163,12 @@ impl Engine {
         let tasks = &self.schedule.tasks;
         tasks.spawn(Arc::clone(control).keep_renewing(stop()));
         tasks.spawn(missed::follow_the_log(Arc::clone(control), stop()));
-        tasks.spawn(missed::pass_on(Arc::clone(control), Arc::clone(enforcer), stop()));
+        tasks.spawn(missed::pass_on(
+            Arc::clone(control),
+            Arc::clone(enforcer),
+            Arc::clone(&self.instances),
+            stop(),
+        ));
         let control = Arc::clone(control);
         self.schedule.every("roll", ROLL_EVERY, move || {
             let control = Arc::clone(&control);
@@ -214,6 +200,17 @@ impl Engine {
         self.schedule.every("signs of life", Duration::from_secs(1), move || {
             let beats = beats.clone();
             async move { beats.save().await.map(|()| Tick::Done) }
+        });
+        let instances = Arc::clone(&self.instances);
+        self.schedule.every("instances", Duration::from_secs(1), move || {
+            let instances = Arc::clone(&instances);
+            async move { instances.save().await.map(|()| Tick::Done) }
+        });
+        self.schedule.tasks.spawn(self.instances.clone().keep_freezing(self.schedule.stop.clone()));
+        let engine = self.clone();
+        self.schedule.every("requeues", Duration::from_secs(1), move || {
+            let engine = engine.clone();
+            async move { engine.look_after_requeues().await.map(|()| Tick::Done) }
         });
         let (beats, control) = (self.heartbeats.clone(), Arc::clone(&self.control));
         self.schedule.every("health", Duration::from_secs(5), move || {
@@ -282,6 +279,7 @@ impl Engine {
         let retention = Retention {
             intents_ended_before: now.minus(self.options.retain_intents),
             keys_used_before: now.minus(KEYS_KEPT_FOR),
+            instances_seen_before: now.minus(INSTANCES_KEPT_FOR),
         };
         let more = self.ledger.retain(retention).await?;
         Ok(if more { Tick::More } else { Tick::Done })

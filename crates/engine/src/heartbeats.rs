@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use axme_core::decide::Action;
 use axme_core::health::{Health, HealthThresholds};
+use axme_core::hold::RunState;
+use axme_core::id::{AddressId, KillId};
+use axme_store::instances::Said;
 use axme_store::ledger::{MetricsAdded, NewMetrics, SignsOfLife, Usage};
 use axme_store::{Ledger, WriteError};
 
@@ -15,6 +18,7 @@ use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::enforcer::{Cell, Enforcer};
+use crate::instances::{Heard, Instances, Message, Name};
 use crate::intents::{Denied, IntentError};
 use crate::observer::Observer;
 
@@ -29,8 +33,29 @@ pub struct Heartbeats {
     enforcer: Arc<Enforcer>,
     ledger: Arc<dyn Ledger>,
     observer: Arc<Observer>,
+    instances: Arc<Instances>,
     clock: Clock,
     thresholds: HealthThresholds,
+}
+
+/// What a beat says.
+#[derive(Clone, Debug)]
+pub struct Signs {
+    /// Of the instance that beats.
+    pub name: Name,
+    pub said: Said,
+    /// Whether it ends in good order.
+    pub ending: bool,
+    /// What it counted since its last beat, and what this beat has in common with its repetitions.
+    pub metrics: Option<(Usage, Box<str>)>,
+}
+
+/// A beat that was taken.
+#[derive(Clone, Debug)]
+pub struct Beaten {
+    pub agent: Arc<Cell>,
+    /// None when there are too many to keep this one.
+    pub instance: Option<Arc<Heard>>,
 }
 
 impl Heartbeats {
@@ -40,32 +65,52 @@ impl Heartbeats {
         enforcer: Arc<Enforcer>,
         ledger: Arc<dyn Ledger>,
         observer: Arc<Observer>,
+        instances: Arc<Instances>,
         clock: Clock,
     ) -> Self {
         let thresholds = HealthThresholds::default();
-        Self { control, enforcer, ledger, observer, clock, thresholds }
+        Self { control, enforcer, ledger, observer, instances, clock, thresholds }
     }
 
     /// Takes a beat of the caller's agent. A stopped agent's beats are taken too: how it is told.
-    pub async fn beat(
-        &self,
-        caller: &Caller,
-        metrics: Option<(Usage, Box<str>)>,
-    ) -> Result<Arc<Cell>, IntentError> {
+    pub async fn beat(&self, caller: &Caller, signs: Signs) -> Result<Beaten, IntentError> {
         let agent = caller.agent().ok_or(IntentError::NoAgentBound)?;
         self.enforcer
             .decide_alone(&caller.key, Action::Heartbeat, Some(agent))
             .map_err(|denial| Denied::about(denial, Some(agent)))?;
         let now = self.clock.wall();
         agent.touch(now);
-        if let (Some((usage, beat_id)), Some(address_id)) = (metrics, agent.address_id()) {
+        let Some(address_id) = agent.address_id() else {
+            return Ok(Beaten { agent: Arc::clone(agent), instance: None });
+        };
+        let Signs { name, said, ending, metrics } = signs;
+        let mut reported = 0;
+        if let Some((usage, beat_id)) = metrics {
             let workspace_id = agent.workspace_id;
             let metrics = NewMetrics { address_id, workspace_id, beat_id, usage, at: now };
-            match self.ledger.add_metrics(metrics).await? {
-                MetricsAdded::Added | MetricsAdded::Repeated => {}
-            }
+            reported = match self.ledger.add_metrics(metrics).await? {
+                MetricsAdded::Added => usage.intents_total,
+                MetricsAdded::Repeated => 0,
+            };
         }
-        Ok(Arc::clone(agent))
+        let kill = self.kill_on(agent, address_id);
+        if let Some(kill) = kill.filter(|_| reported > 0 || said != Said::default()) {
+            self.instances.said_late(kill, &name, said.clone(), reported).await?;
+        }
+        let message = Message { name, said, ending, at: now };
+        // An instance more than are kept beats all the same: it is how it is told.
+        let instance = self.instances.hear(address_id, message).ok();
+        Ok(Beaten { agent: Arc::clone(agent), instance })
+    }
+
+    /// The newest kill by which an agent is stopped now.
+    fn kill_on(&self, agent: &Cell, address_id: AddressId) -> Option<KillId> {
+        if agent.run_state() == RunState::Active {
+            return None;
+        }
+        self.control.read(|state| {
+            state.agent(address_id)?.holds.iter().next_back().map(|hold| hold.kill_id)
+        })
     }
 
     /// The health of an agent at this moment.

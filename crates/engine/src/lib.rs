@@ -3,6 +3,8 @@
 //! * [`enforcer`]: asked on every request, in memory; permits and denials.
 //! * [`control`]: the one write path; kills and their receipts.
 //! * [`intents`]: the work that passes through: admitted, delivered, watched, ended.
+//! * [`requeues`]: what resumes set free, in its receivers' queues again.
+//! * [`instances`]: the running copies of agents: what they say, and what they are told.
 //! * [`heartbeats`], [`observer`]: what is known of agents and kept for the audit.
 //! * [`schedule`]: what happens by itself.
 
@@ -14,9 +16,12 @@ pub mod control;
 pub mod enforcer;
 pub mod engine;
 pub mod heartbeats;
+pub mod holding;
+pub mod instances;
 pub mod intents;
 mod missed;
 pub mod observer;
+pub mod requeues;
 pub mod schedule;
 
 pub use caller::Caller;

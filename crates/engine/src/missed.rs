@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
 use crate::enforcer::{Enforcer, Topic};
+use crate::instances::Instances;
 
 /// Queues and intents that are asked about in one statement.
 const WATCHED_MAX: usize = 1_000;
@@ -30,7 +31,7 @@ pub(crate) async fn follow_the_log(control: Arc<Control>, stop: CancellationToke
                 hints = hints.resubscribe();
                 control.fold_hinted().await;
             }
-            Ok(Hint::Reported | Hint::Queue(..) | Hint::Intent(_)) => {}
+            Ok(Hint::Reported | Hint::Queue(..) | Hint::Intent(_) | Hint::Kill(_)) => {}
             Err(RecvError::Closed) => return,
         }
     }
@@ -40,6 +41,7 @@ pub(crate) async fn follow_the_log(control: Arc<Control>, stop: CancellationToke
 pub(crate) async fn pass_on(
     control: Arc<Control>,
     enforcer: Arc<Enforcer>,
+    instances: Arc<Instances>,
     stop: CancellationToken,
 ) {
     let mut hints = control.log().hints();
@@ -55,8 +57,10 @@ pub(crate) async fn pass_on(
                 enforcer.wake(&Topic::Queue((workspace, address)));
             }
             Ok(Hint::Intent(intent)) => enforcer.wake(&Topic::Intent(intent)),
+            Ok(Hint::Kill(kill)) => instances.hear_word(kill),
             Ok(Hint::Everything) | Err(RecvError::Lagged(_)) => {
                 control.hear_reports();
+                instances.hear_words();
                 enforcer.wake_all();
             }
             Err(RecvError::Closed) => return,
@@ -106,6 +110,8 @@ fn watched(topics: &[Topic]) -> Watched {
         match topic {
             Topic::Queue(queue) => watched.queues.push(queue.clone()),
             Topic::Intent(intent) => watched.intents.push(*intent),
+            // Told by the fold of the log; and read again and again.
+            Topic::Control(_) | Topic::Kill(_) => {}
         }
     }
     watched

@@ -11,6 +11,7 @@ mod delivering;
 mod ending;
 mod epochs;
 mod gates;
+mod instances;
 mod intents;
 mod lists;
 mod loading;
@@ -82,7 +83,7 @@ pub async fn run_all(site: &Arc<dyn Site>) -> Vec<(&'static str, Broken)> {
 /// Every story.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    let parts: [&[Case]; 13] = [
+    let parts: [&[Case]; 14] = [
         appending::CASES,
         loading::CASES,
         epochs::CASES,
@@ -94,6 +95,7 @@ pub fn cases() -> Vec<Case> {
         requeueing::CASES,
         lists::CASES,
         usage::CASES,
+        instances::CASES,
         retaining::CASES,
         audit::CASES,
     ];

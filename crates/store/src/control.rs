@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use axme_core::chain::Hash;
 use axme_core::change::Entry;
-use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::id::{AddressId, CommandId, Epoch, Revision};
 use axme_core::lease::Lease;
 use axme_core::state::State;
 use axme_core::time::Timestamp;
@@ -33,6 +33,14 @@ pub trait ControlLog: Send + Sync + std::fmt::Debug {
 
     /// The entries after a revision, in order and without gaps, at most [`TAIL_ENTRIES_MAX`].
     async fn tail(&self, after: Revision) -> Result<Vec<LogEntry>, StoreError>;
+
+    /// The entries after a revision that stopped or resumed single agents, or this one, in order, at
+    /// most [`TAIL_ENTRIES_MAX`].
+    async fn stops_and_resumes(
+        &self,
+        after: Revision,
+        agent: Option<AddressId>,
+    ) -> Result<Vec<LogEntry>, StoreError>;
 
     /// Appends one entry, ahead of everything that waits for the ledger, and answers the new head.
     async fn append(&self, append: Append) -> Result<LogHead, AppendError>;

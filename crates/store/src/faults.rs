@@ -1,6 +1,7 @@
 //! A store that fails when it is told to. For tests of whatever stands on a store.
 
 mod control;
+mod instances;
 mod ledger;
 
 use std::sync::Arc;

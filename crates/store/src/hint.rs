@@ -1,7 +1,7 @@
 //! Hints: what another process has written, told without being asked.
 
 use axme_core::address::Address;
-use axme_core::id::{IntentId, WorkspaceId};
+use axme_core::id::{IntentId, KillId, WorkspaceId};
 
 /// Hints that wait for a slow reader; beyond them it takes everything for changed.
 pub const HINTS_WAITING_MAX: usize = 4_096;
@@ -17,6 +17,8 @@ pub enum Hint {
     Queue(WorkspaceId, Address),
     /// An intent has gone a step further.
     Intent(IntentId),
+    /// An instance has said something about a kill.
+    Kill(KillId),
     /// Hints may have been lost: anything may have changed.
     Everything,
 }

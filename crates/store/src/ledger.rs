@@ -11,7 +11,7 @@ mod sums;
 use async_trait::async_trait;
 use axme_core::address::Address;
 use axme_core::audit::Observation;
-use axme_core::id::{AddressId, Epoch, IntentId, KeyId, KillId, WorkspaceId};
+use axme_core::id::{AddressId, Epoch, IntentId, KeyId, KillId, Revision, WorkspaceId};
 use axme_core::time::Timestamp;
 
 pub(crate) use chained::{Linked, link};
@@ -21,6 +21,7 @@ pub(crate) use sums::{Sums, finite};
 use crate::control::{Answered, IdempotencyKey};
 use crate::error::{StoreError, WriteError};
 use crate::gate::Gate;
+use crate::instances::Instances;
 
 /// Rows that a list answers at most.
 pub const LIST_ROWS_MAX: usize = 1_000;
@@ -30,7 +31,7 @@ pub const CURSOR_STEP: u64 = 2;
 
 /// See the module.
 #[async_trait]
-pub trait Ledger: Send + Sync + std::fmt::Debug {
+pub trait Ledger: Instances + Send + Sync + std::fmt::Debug {
     /// Admits an intent: stores it with the next cursor of its receiver.
     async fn admit(&self, intent: NewIntent, gate: Box<dyn Gate>) -> Result<Admitted, WriteError>;
 
@@ -67,6 +68,13 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         after: u64,
         intents_max: usize,
     ) -> Result<Requeued, WriteError>;
+
+    /// Notes that what every resume up to a revision set free has been requeued. An older revision
+    /// changes nothing.
+    async fn set_requeued(&self, up_to: Revision) -> Result<(), WriteError>;
+
+    /// Up to which revision what resumes set free has been requeued.
+    async fn requeued(&self) -> Result<Revision, StoreError>;
 
     /// Adds the metrics of a beat, once for each `beat_id`. Durable when it returns.
     async fn add_metrics(&self, metrics: NewMetrics) -> Result<MetricsAdded, WriteError>;

@@ -23,6 +23,7 @@ mod epochs;
 mod failure;
 mod hints;
 mod idempotency;
+mod instances;
 mod inspect;
 mod kills;
 mod lane;

@@ -22,6 +22,7 @@ mod facts;
 mod failure;
 mod handover;
 mod idempotency;
+mod instances;
 mod job;
 mod ledger;
 mod load;

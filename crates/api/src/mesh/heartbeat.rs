@@ -1,5 +1,6 @@
 //! The sign of life that an agent sends about every 30 seconds.
 
+use super::Progress;
 use crate::JsonObject;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,9 +23,14 @@ pub struct HeartbeatRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<JsonObject>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// Number or name of this beat; a repetition with the same one counts once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_id: Option<serde_json::Value>,
+    /// Whether this instance ends now, in good order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<bool>,
 }
 
 /// What the agent counted since its last beat (differences, not totals).
@@ -57,7 +63,16 @@ pub struct HeartbeatAnswer {
     /// The same as `health_status`, under the name that other clients read.
     pub status: String,
     pub killed: bool,
+    /// `active`, `paused`, `quarantined` or `killed`.
+    #[serde(default)]
+    pub run_state: String,
+    /// The revision of the control log at which this is so.
+    #[serde(default)]
+    pub revision: u64,
     pub kill: Option<HeartbeatKill>,
+    /// As it was given, or as the gateway tells the caller apart; `null` when there are too many.
+    #[serde(default)]
+    pub instance_id: Option<String>,
     pub last_heartbeat_at: String,
     pub server_time: String,
     pub next_heartbeat_seconds: u32,
@@ -67,9 +82,15 @@ pub struct HeartbeatAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatKill {
     pub kill_id: String,
+    /// `halt`, `quarantine` or `pause`.
+    #[serde(default)]
+    pub mode: String,
     pub reason: Option<String>,
     pub by: String,
     pub at: String,
+    /// Position of the order in the control log.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::{InstanceTotals, KilledInstance, LastState};
+
 /// Body of `POST /v1/mesh/agents/{agent}/kill`; an empty body means the same as `{}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KillRequest {
@@ -14,6 +16,10 @@ pub struct KillRequest {
     /// A note; the audit's actor is the key's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// How long the answer waits for instances that can be told at once, when every replica
+    /// enforces the kill: 0 to 10000 milliseconds, 250 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_instances_ms: Option<u64>,
 }
 
 /// Answer of a kill: it has been enforced by every replica, or fenced where a replica was silent.
@@ -24,6 +30,11 @@ pub struct KillAnswer {
     pub kill: Kill,
     /// The same as `receipt.streams_closed`, under the name that published documents use.
     pub open_streams_closed: u64,
+    /// The agent's instances, those that have not stopped first; 1000 at most.
+    #[serde(default)]
+    pub instances: Vec<KilledInstance>,
+    #[serde(default)]
+    pub instance_totals: InstanceTotals,
 }
 
 /// One order to stop one agent, and what came of it.
@@ -137,6 +148,9 @@ pub struct ResumeAnswer {
     pub lifted: Vec<String>,
     /// Whether the agent was active before.
     pub already: bool,
+    /// What was kept of its instances with the last kill: where they can go on.
+    #[serde(default)]
+    pub instances: Vec<LastState>,
 }
 
 /// Answer of `GET /v1/mesh/kills/{kill_id}`.
@@ -152,6 +166,11 @@ pub struct KillRecord {
     #[serde(flatten)]
     pub kill: Kill,
     pub open_streams_closed: u64,
+    /// The agent's instances, those that have not stopped first; 1000 at most.
+    #[serde(default)]
+    pub instances: Vec<KilledInstance>,
+    #[serde(default)]
+    pub instance_totals: InstanceTotals,
     pub resumed_at: Option<String>,
     pub resumed_by: Option<String>,
 }

@@ -55,6 +55,9 @@ pub(super) fn next_step(code: ErrorCode) -> Option<&'static str> {
             "Nothing was changed. Repeat the command in a moment; `axme status` shows how the \
              gateway is.",
         ),
+        C::TooManyInstances => {
+            Some("Give each copy a lasting instance id, or end copies that run on.")
+        }
         C::QuotaExceeded | C::CostLimitExceeded => Some("Wait for the reset, or raise the limit."),
         C::StoreFull => Some("Free disk space at the gateway; kills work meanwhile."),
         C::InternalError => Some("The gateway's log says more under this request id."),

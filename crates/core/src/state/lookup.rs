@@ -84,6 +84,15 @@ impl State {
             .filter_map(|(_, id)| self.agents.get(id))
     }
 
+    /// The hold by which an agent is stopped: the strictest of its own and its workspace's.
+    #[must_use]
+    pub fn hold_on<'a>(&'a self, agent: &'a Agent) -> Option<&'a Hold> {
+        let own = agent.holds.strictest();
+        let imposed = self.workspace(agent.workspace_id)?.holds.strictest();
+        let strictness = |hold: Option<&Hold>| hold.map(|hold| hold.mode.run_state());
+        if strictness(imposed) > strictness(own) { imposed } else { own }
+    }
+
     /// The holds that stand here and not in `other`.
     #[must_use]
     pub fn holds_not_in(&self, other: &Self) -> Vec<LostHold> {

@@ -10,6 +10,7 @@ use axme_store::StoreError;
 use axme_store::control::{LogEntry, LogHead, Renewal, TAIL_ENTRIES_MAX, Trouble};
 
 use super::Control;
+use crate::holding;
 
 /// Entries after which a new snapshot of the log is kept.
 const SNAPSHOT_ENTRIES: u64 = 1_000;
@@ -101,6 +102,15 @@ impl Control {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).push(head);
         self.begin_enforcing(logged.revision, stopped);
         self.freshness.applied(logged.revision);
+        self.tell_followers(logged);
+    }
+
+    /// Tells of the holds that the entry has changed which was just applied.
+    fn tell_followers(&self, logged: &LogEntry) {
+        let folded = self.folded.read().unwrap_or_else(PoisonError::into_inner);
+        for change in holding::changes_of(&self.enforcer, &folded.state, logged) {
+            self.followers.iter().for_each(|one| one.holds_changed(&folded.state, &change));
+        }
     }
 
     /// Whether an entry at or before the head is the one that was applied there. A revision is

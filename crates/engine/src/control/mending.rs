@@ -78,6 +78,7 @@ impl Control {
         };
         self.freshness.begin(head.revision);
         self.begin_enforcing(head.revision, stopped);
+        self.followers.iter().for_each(|one| one.log_replaced());
         Ok(())
     }
 }

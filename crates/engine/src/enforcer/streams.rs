@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axme_core::decide::{Action, Denial, Ends, decide};
-use axme_core::id::{IntentId, KeyId};
+use axme_core::id::{IntentId, KeyId, KillId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,10 @@ pub enum Topic {
     Queue(CellKey),
     /// The events of one intent.
     Intent(IntentId),
+    /// The run state of an agent, told to its own instances.
+    Control(CellKey),
+    /// What comes of a kill.
+    Kill(KillId),
 }
 
 /// Why a stream is to end.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use axme_core::chain::Hash;
-use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::id::{AddressId, CommandId, Epoch, Revision};
 use axme_core::replica::{ReplicaEpoch, Sighting};
 use axme_core::time::Timestamp;
 use axme_store::control::{
@@ -153,6 +153,20 @@ impl ControlLog for Line {
             return Err(StoreError::Unusable("use a newer axme".to_owned()));
         }
         Ok(held.entries.iter().filter(|entry| entry.revision > after).cloned().collect())
+    }
+
+    async fn stops_and_resumes(
+        &self,
+        after: Revision,
+        agent: Option<AddressId>,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        let held = self.held()?;
+        let wanted = |logged: &&LogEntry| {
+            logged.revision > after
+                && (agent.is_none() || logged.entry.address_id == agent)
+                && ["agent.killed", "agent.resumed"].contains(&&*logged.entry.action)
+        };
+        Ok(held.entries.iter().filter(wanted).cloned().collect())
     }
 
     async fn append(&self, append: Append) -> Result<LogHead, AppendError> {

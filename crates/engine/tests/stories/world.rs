@@ -114,7 +114,7 @@ impl World {
         let seen = self.engine.control.read(axme_core::state::State::revision);
         let carried = self.resume_seeing(agent, seen).await?;
         let revision = self.engine.control.read(axme_core::state::State::revision);
-        self.engine.requeue(agent.agent().unwrap(), revision);
+        self.engine.requeue(revision);
         Ok(carried)
     }
 

@@ -35,7 +35,12 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/mesh/agents/{agent}", ANY),
     ("POST", "/v1/mesh/agents/{agent}/kill", COMMANDERS),
     ("POST", "/v1/mesh/agents/{agent}/resume", COMMANDERS),
+    ("GET", "/v1/mesh/agents/{agent}/instances", ANY),
+    ("GET", "/v1/mesh/agents/{agent}/last-state", ANY),
+    ("GET", "/v1/mesh/control/stream", PARTIES),
+    ("POST", "/v1/mesh/control/ack", PARTIES),
     ("GET", "/v1/mesh/kills/{kill_id}", PEOPLE),
+    ("GET", "/v1/mesh/kills/{kill_id}/stream", PEOPLE),
     ("GET", "/v1/mesh/events", ANY),
     ("GET", "/v1/replicas", PEOPLE),
     // Intents.

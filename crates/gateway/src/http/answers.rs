@@ -117,10 +117,7 @@ pub(super) fn intent_error(api: &Api, error: IntentError) -> ApiError {
     let message = error.to_string();
     match error {
         IntentError::Denied(about) => denied(api, &about),
-        IntentError::NoAgentBound => ApiError::new(
-            ErrorCode::NoAgentBound,
-            "This key belongs to no agent. Make one: axme agents create NAME",
-        ),
+        IntentError::NoAgentBound => no_agent_bound(),
         IntentError::AgentNotFound { field, address } => {
             ApiError::new(ErrorCode::AgentNotFound, message)
                 .detail("address", address)
@@ -139,6 +136,14 @@ pub(super) fn intent_error(api: &Api, error: IntentError) -> ApiError {
         IntentError::Busy => ApiError::new(ErrorCode::GatewayBusy, message),
         IntentError::Store(error) => error.into(),
     }
+}
+
+/// The refusal of a call that only an agent can make.
+pub(super) fn no_agent_bound() -> ApiError {
+    ApiError::new(
+        ErrorCode::NoAgentBound,
+        "This key belongs to no agent. Make one: axme agents create NAME",
+    )
 }
 
 fn invalid_address(field: &str, value: &str, problem: &str) -> ApiError {

@@ -1,12 +1,18 @@
 //! The mesh: which agents live, what they report, and stopping and resuming them.
 
 mod agents;
+mod control;
 mod events;
 mod heartbeat;
 mod history;
+mod instances;
 mod kill;
+mod kill_stream;
+mod killed_instances;
+mod last_state;
 mod record;
 mod resume;
+mod saying;
 mod shown;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -22,5 +28,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(kill::kill_agent))
         .routes(routes!(resume::resume_agent))
         .routes(routes!(record::get_kill))
+        .routes(routes!(kill_stream::stream_kill))
+        .routes(routes!(instances::list_instances))
+        .routes(routes!(last_state::get_last_state))
+        .routes(routes!(control::stream_control))
+        .routes(routes!(control::acknowledge))
         .routes(routes!(events::list_mesh_events))
 }

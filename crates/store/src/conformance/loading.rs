@@ -1,18 +1,19 @@
 //! Loading the control state, and what another process finds.
 
 use axme_core::address::Address;
-use axme_core::change::Change;
+use axme_core::change::{Change, Entry};
 use axme_core::id::{AddressId, KillId, Revision};
 use axme_core::state::State;
 
 use crate::conformance::stage::{Stage, address};
 use crate::conformance::{Broken, ensure, ensure_eq, stories};
-use crate::control::{Expected, Loaded};
+use crate::control::{Expected, Loaded, LogEntry};
 
 stories![
     loading_equals_folding_the_log,
     a_snapshot_and_the_tail_equal_the_whole_log,
     another_process_finds_everything,
+    stops_and_resumes_are_found_among_everything_else,
 ];
 
 /// Registers an address, which changes the state.
@@ -83,5 +84,27 @@ async fn another_process_finds_everything(stage: Stage) -> Result<(), Broken> {
     ensure_eq!(next.revision, before.head.revision.next(), "the next revision");
     let later = stage.sent("campaign", "mailer").await?;
     ensure!(later.cursor > intent.cursor, "a cursor was given twice");
+    Ok(())
+}
+
+async fn stops_and_resumes_are_found_among_everything_else(stage: Stage) -> Result<(), Broken> {
+    let (agent, other) = (AddressId::from_uuid(stage.uuid()), AddressId::from_uuid(stage.uuid()));
+    let orders = [
+        ("agent.killed", agent),
+        ("agent.registered", agent),
+        ("agent.killed", other),
+        ("agent.resumed", agent),
+    ];
+    for (action, address_id) in orders {
+        let entry = Entry { address_id: Some(address_id), ..stage.entry(action) };
+        stage.log().append(stage.append_of(entry, Expected::Any)).await?;
+    }
+    let revisions = |found: Vec<LogEntry>| -> Vec<u64> {
+        found.into_iter().map(|logged| logged.revision.0).collect()
+    };
+    let all = revisions(stage.log().stops_and_resumes(Revision(0), None).await?);
+    ensure_eq!(all, [1, 3, 4], "all of them");
+    let of_agent = revisions(stage.log().stops_and_resumes(Revision(1), Some(agent)).await?);
+    ensure_eq!(of_agent, [4], "those of an agent after a revision");
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use axme_core::id::Revision;
+
 use crate::conformance::stage::{Stage, address};
 use crate::conformance::{Broken, ensure, ensure_eq, stories};
 
@@ -9,6 +11,7 @@ stories![
     what_was_held_comes_again_in_its_order,
     a_long_queue_is_taken_in_pages,
     what_was_handed_over_keeps_its_cursor,
+    how_far_resumes_are_done_is_noted_and_never_goes_back,
 ];
 
 async fn what_was_held_comes_again_in_its_order(stage: Stage) -> Result<(), Broken> {
@@ -63,5 +66,14 @@ async fn what_was_handed_over_keeps_its_cursor(stage: Stage) -> Result<(), Broke
     let requeued = stage.ledger().requeue(stage.workspace, &campaign, 0, 100).await?;
     ensure!(requeued.receivers.is_empty(), "somebody is woken for nothing");
     ensure_eq!(stage.stands(handed.intent_id).await?.cursor, handed.cursor, "the cursor");
+    Ok(())
+}
+
+async fn how_far_resumes_are_done_is_noted_and_never_goes_back(stage: Stage) -> Result<(), Broken> {
+    ensure_eq!(stage.ledger().requeued().await?, Revision(0), "before anything");
+    stage.ledger().set_requeued(Revision(7)).await?;
+    stage.ledger().set_requeued(Revision(4)).await?;
+    let stage = stage.reopen().await?;
+    ensure_eq!(stage.ledger().requeued().await?, Revision(7), "what is noted");
     Ok(())
 }

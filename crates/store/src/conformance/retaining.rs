@@ -15,7 +15,11 @@ stories![what_ended_long_ago_goes_and_the_rest_stays, used_keys_are_forgotten_in
 const SLICES_MAX: usize = 1_000;
 
 async fn retain(stage: &Stage, intents: Timestamp, keys: Timestamp) -> Result<(), Broken> {
-    let retention = Retention { intents_ended_before: intents, keys_used_before: keys };
+    let retention = Retention {
+        intents_ended_before: intents,
+        keys_used_before: keys,
+        instances_seen_before: at(0),
+    };
     for _ in 0..SLICES_MAX {
         if !stage.ledger().retain(retention).await? {
             return Ok(());

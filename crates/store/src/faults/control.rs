@@ -1,7 +1,7 @@
 //! The control log of a store that fails when it is told to.
 
 use async_trait::async_trait;
-use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::id::{AddressId, CommandId, Epoch, Revision};
 use axme_core::time::Timestamp;
 use tokio::sync::broadcast;
 
@@ -25,6 +25,14 @@ impl ControlLog for Faulty {
 
     async fn tail(&self, after: Revision) -> Result<Vec<LogEntry>, StoreError> {
         self.log.tail(after).await
+    }
+
+    async fn stops_and_resumes(
+        &self,
+        after: Revision,
+        agent: Option<AddressId>,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.log.stops_and_resumes(after, agent).await
     }
 
     async fn append(&self, append: Append) -> Result<LogHead, AppendError> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use axme_core::address::Address;
 use axme_core::audit::Observation;
 use axme_core::chain::Head;
-use axme_core::id::{AddressId, Epoch, IntentId, KillId, WorkspaceId};
+use axme_core::id::{AddressId, Epoch, IntentId, KillId, Revision, WorkspaceId};
 use axme_core::time::Timestamp;
 
 use crate::control::{Answered, IdempotencyKey};
@@ -59,6 +59,14 @@ impl Ledger for Faulty {
         intents_max: usize,
     ) -> Result<Requeued, WriteError> {
         self.ledger.requeue(workspace, sender, after, intents_max).await
+    }
+
+    async fn set_requeued(&self, up_to: Revision) -> Result<(), WriteError> {
+        self.ledger.set_requeued(up_to).await
+    }
+
+    async fn requeued(&self) -> Result<Revision, StoreError> {
+        self.ledger.requeued().await
     }
 
     async fn add_metrics(&self, metrics: NewMetrics) -> Result<MetricsAdded, WriteError> {

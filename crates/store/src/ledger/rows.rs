@@ -262,6 +262,8 @@ pub struct Retention {
     pub intents_ended_before: Timestamp,
     /// Idempotency keys and beat ids from before this.
     pub keys_used_before: Timestamp,
+    /// Instances that were not heard since this.
+    pub instances_seen_before: Timestamp,
 }
 
 /// A hash chain: the control log's, or that of one epoch's observations.

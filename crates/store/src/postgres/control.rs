@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::id::{AddressId, CommandId, Epoch, Revision};
 use axme_core::time::Timestamp;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -61,6 +61,15 @@ impl ControlLog for PgStore {
                 Err(of_reading(late().into()))
             }
         }
+    }
+
+    async fn stops_and_resumes(
+        &self,
+        after: Revision,
+        agent: Option<AddressId>,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(load::stops_and_resumes(&reader, after, agent)).await
     }
 
     async fn append(&self, append: Append) -> Result<LogHead, AppendError> {

@@ -35,7 +35,7 @@ pub(super) struct Hints {
     on: bool,
     /// About the control log and replicas: told at once.
     control: Outbox,
-    /// About queues and intents: gathered.
+    /// About queues, intents and instances: gathered.
     bulk: Outbox,
     slot: Slot,
     channel: String,
@@ -74,7 +74,7 @@ impl Hints {
         }
         let outbox = match hint {
             Hint::Log | Hint::Reported | Hint::Everything => &self.control,
-            Hint::Queue(..) | Hint::Intent(_) => &self.bulk,
+            Hint::Queue(..) | Hint::Intent(_) | Hint::Kill(_) => &self.bulk,
         };
         let mut untold = outbox.untold.lock().unwrap_or_else(PoisonError::into_inner);
         if untold.contains(&Hint::Everything) {

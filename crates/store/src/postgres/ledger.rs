@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axme_core::address::Address;
 use axme_core::audit::Observation;
 use axme_core::chain::Head;
-use axme_core::id::{AddressId, Epoch, IntentId, KillId, WorkspaceId};
+use axme_core::id::{AddressId, Epoch, IntentId, KillId, Revision, WorkspaceId};
 use axme_core::time::Timestamp;
 
 use crate::control::{Answered, IdempotencyKey};
@@ -107,6 +107,16 @@ impl Ledger for PgStore {
             self.hints.say(Hint::Queue(workspace, receiver.clone()));
         }
         Ok(requeued)
+    }
+
+    async fn set_requeued(&self, up_to: Revision) -> Result<(), WriteError> {
+        let session = self.control.session().await?;
+        Ok(control::answered(&session, requeue::set_done(&session, up_to)).await?)
+    }
+
+    async fn requeued(&self) -> Result<Revision, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(requeue::done(&reader)).await
     }
 
     async fn add_metrics(&self, metrics: NewMetrics) -> Result<MetricsAdded, WriteError> {

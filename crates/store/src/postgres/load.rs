@@ -5,7 +5,7 @@
 
 use axme_core::chain::{Hash, Head, Link};
 use axme_core::change::Entry;
-use axme_core::id::{CommandId, Revision};
+use axme_core::id::{AddressId, CommandId, Revision};
 use axme_core::state::State;
 use tokio_postgres::Row;
 
@@ -58,6 +58,21 @@ pub(super) async fn prepare(session: &Session) -> Result<(), Failure> {
 pub(super) async fn tail(session: &Session, after: Revision) -> Result<Vec<LogEntry>, Failure> {
     let rows = stored(session, after, Revision(u64::MAX)).await?;
     rows.iter().map(log_entry).collect()
+}
+
+/// The entries after a revision that stopped or resumed single agents, or this one.
+pub(super) async fn stops_and_resumes(
+    session: &Session,
+    after: Revision,
+    agent: Option<AddressId>,
+) -> Result<Vec<LogEntry>, Failure> {
+    let sql = "SELECT revision, hash, body_hash, body FROM control_log
+        WHERE revision > $1 AND ($2::uuid IS NULL OR address_id = $2) AND action IN
+            ('agent.killed', 'agent.paused', 'agent.quarantined', 'agent.resumed')
+        ORDER BY revision LIMIT $3";
+    let agent = agent.map(|agent| *agent.as_uuid());
+    let rows = session.read(sql, &[&int(after.0), &agent, &limit(TAIL_ENTRIES_MAX)]).await?;
+    rows.iter().map(|row| log_entry(&read(row)?)).collect()
 }
 
 /// The entry of a command.

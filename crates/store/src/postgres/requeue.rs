@@ -1,7 +1,7 @@
 //! New cursors for what a stop held back: receivers have gone past the old ones.
 
 use axme_core::address::Address;
-use axme_core::id::WorkspaceId;
+use axme_core::id::{Revision, WorkspaceId};
 
 use crate::control::ReplicaEpoch;
 use crate::ledger::{CURSOR_STEP, Requeued};
@@ -81,4 +81,15 @@ pub(super) async fn requeue(
         }
     }
     Ok(requeued)
+}
+
+/// Notes up to which resume everything was requeued.
+pub(super) async fn set_done(session: &Session, up_to: Revision) -> Result<(), Failure> {
+    let sql = "UPDATE requeue_head SET revision = $1 WHERE revision < $1";
+    session.write_count(sql, &[&int(up_to.0)]).await.map(drop)
+}
+
+pub(super) async fn done(session: &Session) -> Result<Revision, Failure> {
+    let row = session.read_one("SELECT revision FROM requeue_head", &[]).await?;
+    row.map_or(Ok(Revision::default()), |row| row.revision(0))
 }

@@ -39,6 +39,8 @@ enum Table {
     Idempotency,
     Beats,
     Accounts,
+    KillInstances,
+    Instances,
     Hours,
     Days,
 }
@@ -73,7 +75,8 @@ async fn stretch(
 ) -> Result<Option<Place>, Failure> {
     let keys_before = retention.keys_used_before;
     let before = match table {
-        Table::Intents => retention.intents_ended_before,
+        Table::Intents | Table::KillInstances => retention.intents_ended_before,
+        Table::Instances => retention.instances_seen_before,
         Table::Idempotency | Table::Beats | Table::Accounts | Table::Hours => keys_before,
         Table::Days => keys_before.minus(DAYS_KEPT),
     };
@@ -83,7 +86,9 @@ async fn stretch(
         (None, Table::Intents) => begin(Table::Idempotency),
         (None, Table::Idempotency) => begin(Table::Beats),
         (None, Table::Beats) => begin(Table::Accounts),
-        (None, Table::Accounts) => begin(Table::Hours),
+        (None, Table::Accounts) => begin(Table::KillInstances),
+        (None, Table::KillInstances) => begin(Table::Instances),
+        (None, Table::Instances) => begin(Table::Hours),
         (None, Table::Hours) => begin(Table::Days),
         (None, Table::Days) => None,
     })
@@ -123,9 +128,9 @@ macro_rules! plain {
     };
 }
 
-/// Sums of periods that began before; some at a time, in no order.
-macro_rules! sums {
-    ($table:literal) => {
+/// Rows of a table whose time in `$column` is before; some at a time, in no order.
+macro_rules! older {
+    ($table:literal, $column:literal) => {
         as_me!(
             "gone AS (
                 DELETE FROM ",
@@ -133,7 +138,9 @@ macro_rules! sums {
             " AS old USING me WHERE old.ctid = ANY (ARRAY(
                     SELECT ctid FROM ",
             $table,
-            " WHERE start < $4 LIMIT $5
+            " WHERE ",
+            $column,
+            " < $4 LIMIT $5
                 ))
                 RETURNING 1
             )
@@ -152,8 +159,10 @@ impl Table {
             Self::Idempotency => plain!("idempotency"),
             Self::Beats => plain!("beat_seen"),
             Self::Accounts => plain!("stop_account"),
-            Self::Hours => sums!("usage_hour"),
-            Self::Days => sums!("usage_day"),
+            Self::KillInstances => plain!("kill_instance"),
+            Self::Instances => older!("instance", "last_seen_at"),
+            Self::Hours => older!("usage_hour", "start"),
+            Self::Days => older!("usage_day", "start"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The control log's trait, over the engine's parts.
 
 use async_trait::async_trait;
-use axme_core::id::{CommandId, Epoch, Revision};
+use axme_core::id::{AddressId, CommandId, Epoch, Revision};
 use axme_core::time::Timestamp;
 use tokio::sync::broadcast;
 
@@ -27,6 +27,14 @@ impl ControlLog for SqliteStore {
 
     async fn tail(&self, after: Revision) -> Result<Vec<LogEntry>, StoreError> {
         self.read(move |connection| load::tail(connection, after)).await
+    }
+
+    async fn stops_and_resumes(
+        &self,
+        after: Revision,
+        agent: Option<AddressId>,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.read(move |connection| load::stops_and_resumes(connection, after, agent)).await
     }
 
     async fn append(&self, append: Append) -> Result<LogHead, AppendError> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use axme_core::address::Address;
 use axme_core::audit::Observation;
 use axme_core::chain::Head;
-use axme_core::id::{AddressId, Epoch, IntentId, KillId, WorkspaceId};
+use axme_core::id::{AddressId, Epoch, IntentId, KillId, Revision, WorkspaceId};
 use axme_core::time::Timestamp;
 use rusqlite::OptionalExtension as _;
 
@@ -75,6 +75,15 @@ impl Ledger for SqliteStore {
             Ok(requeue::requeue(batch, (workspace, &sender), after, intents_max)?)
         });
         self.bulk(requeue).await
+    }
+
+    async fn set_requeued(&self, up_to: Revision) -> Result<(), WriteError> {
+        let set = job(Size::of(0), move |batch| Ok(requeue::set_done(batch, up_to)?));
+        self.bulk(set).await
+    }
+
+    async fn requeued(&self) -> Result<Revision, StoreError> {
+        self.read(|connection| Ok(requeue::done(connection)?)).await
     }
 
     async fn add_metrics(&self, metrics: NewMetrics) -> Result<MetricsAdded, WriteError> {

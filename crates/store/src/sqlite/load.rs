@@ -2,7 +2,7 @@
 
 use axme_core::chain::{Hash, Head, Link};
 use axme_core::change::Entry;
-use axme_core::id::{CommandId, Revision};
+use axme_core::id::{AddressId, CommandId, Revision};
 use axme_core::state::State;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -60,6 +60,23 @@ pub(super) fn entry(
     let mut get = connection.prepare_cached(sql)?;
     let row = get.query_row([int(revision.0)], read).optional()?;
     row.as_ref().map(log_entry).transpose()
+}
+
+/// The entries after a revision that stopped or resumed single agents, or this one.
+pub(super) fn stops_and_resumes(
+    connection: &Connection,
+    after: Revision,
+    agent: Option<AddressId>,
+) -> Result<Vec<LogEntry>, Failed> {
+    let mut get = connection.prepare_cached(
+        "SELECT revision, hash, body_hash, body FROM control_log
+         WHERE revision > ?1 AND (?2 IS NULL OR address_id = ?2) AND action IN
+             ('agent.killed', 'agent.paused', 'agent.quarantined', 'agent.resumed')
+         ORDER BY revision LIMIT ?3",
+    )?;
+    let agent = agent.map(|agent| *agent.as_bytes());
+    let rows = get.query_map(params![int(after.0), agent, limit(TAIL_ENTRIES_MAX)], read)?;
+    rows.map(|row| log_entry(&row?)).collect()
 }
 
 /// The entry of a command.

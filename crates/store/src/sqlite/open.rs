@@ -30,12 +30,21 @@ pub(super) fn first(path: &Path) -> Result<Connection, OpenError> {
         .query_row("SELECT COUNT(*) FROM sqlite_schema", (), |row| row.get(0))
         .map_err(wrong)?;
     if application == 0 && tables == 0 {
-        let transaction = connection.transaction().map_err(wrong)?;
-        schema::create(&transaction).map_err(wrong)?;
-        transaction.commit().map_err(wrong)?;
+        upgrade(&mut connection, 0).map_err(wrong)?;
     }
-    check(path, &connection)?;
+    let found = check(path, &connection)?;
+    if found < schema::SCHEMA_VERSION {
+        upgrade(&mut connection, found).map_err(wrong)?;
+        let now = schema::SCHEMA_VERSION;
+        tracing::info!(path = %path.display(), found, now, "the tables of the store were brought up to date");
+    }
     Ok(connection)
+}
+
+fn upgrade(connection: &mut Connection, found: i32) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    schema::upgrade(&transaction, found)?;
+    transaction.commit()
 }
 
 /// Opens the writer's connection to a database that exists.
@@ -105,7 +114,8 @@ fn create_file(path: &Path) -> Result<(), OpenError> {
     options.open(path).map(drop).map_err(|error| OpenError::io(path, error))
 }
 
-fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+/// Whether it is one of ours and whole; the schema that it has.
+fn check(path: &Path, connection: &Connection) -> Result<i32, OpenError> {
     let wrong = |error: rusqlite::Error| refused(path, &error);
     let damaged = |reason: String| OpenError::Damaged { path: path.to_path_buf(), reason };
     let application: i32 = number(connection, "application_id").map_err(wrong)?;
@@ -125,7 +135,8 @@ fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
             return Err(damaged(verdict));
         }
     }
-    head(connection).map(drop).map_err(wrong)
+    head(connection).map_err(wrong)?;
+    Ok(found)
 }
 
 /// Without one a reader would hold up the writer.

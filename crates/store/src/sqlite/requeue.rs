@@ -1,8 +1,8 @@
 //! New cursors for what a stop held back: receivers have gone past the old ones.
 
 use axme_core::address::Address;
-use axme_core::id::WorkspaceId;
-use rusqlite::{Result, params};
+use axme_core::id::{Revision, WorkspaceId};
+use rusqlite::{Connection, Result, params};
 
 use crate::ledger::Requeued;
 use crate::sqlite::batch::Batch;
@@ -32,6 +32,17 @@ pub(super) fn requeue(
         requeued.next = held.last().map(|(row_id, _)| *row_id);
     }
     Ok(requeued)
+}
+
+/// Notes up to which resume everything was requeued.
+pub(super) fn set_done(batch: &Batch<'_>, up_to: Revision) -> Result<()> {
+    let mut set = batch.statement("UPDATE control_head SET requeued = max(requeued, ?1)")?;
+    set.execute([int(up_to.0)]).map(drop)
+}
+
+pub(super) fn done(connection: &Connection) -> Result<Revision> {
+    let mut get = connection.prepare_cached("SELECT requeued FROM control_head")?;
+    get.query_row((), |row| row.revision(0))
 }
 
 /// In the order of their rows, which is that of their old cursors.

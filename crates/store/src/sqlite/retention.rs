@@ -38,6 +38,8 @@ enum Table {
     Intents,
     Idempotency,
     Beats,
+    KillInstances,
+    Instances,
     Hours,
     Days,
 }
@@ -69,10 +71,13 @@ impl Pass {
 fn stretch(batch: &Batch<'_>, place: Place, retention: &Retention) -> Result<Option<Place>> {
     let Place { table, after } = place;
     let keys_before = retention.keys_used_before;
+    let intents_before = retention.intents_ended_before;
     let go_on = match table {
-        Table::Intents => intents(batch, after, retention.intents_ended_before)?,
+        Table::Intents => intents(batch, after, intents_before)?,
         Table::Idempotency => plain(batch, "idempotency", after, keys_before)?,
         Table::Beats => plain(batch, "beat_seen", after, keys_before)?,
+        Table::KillInstances => plain(batch, "kill_instance", after, intents_before)?,
+        Table::Instances => instances(batch, retention.instances_seen_before)?,
         Table::Hours => sums(batch, "usage_hour", keys_before)?,
         Table::Days => sums(batch, "usage_day", keys_before.minus(DAYS_KEPT))?,
     };
@@ -81,7 +86,9 @@ fn stretch(batch: &Batch<'_>, place: Place, retention: &Retention) -> Result<Opt
         (Some(after), table) => Some(Place { table, after }),
         (None, Table::Intents) => begin(Table::Idempotency),
         (None, Table::Idempotency) => begin(Table::Beats),
-        (None, Table::Beats) => begin(Table::Hours),
+        (None, Table::Beats) => begin(Table::KillInstances),
+        (None, Table::KillInstances) => begin(Table::Instances),
+        (None, Table::Instances) => begin(Table::Hours),
         (None, Table::Hours) => begin(Table::Days),
         (None, Table::Days) => None,
     })
@@ -129,6 +136,17 @@ fn plain(batch: &Batch<'_>, table: &str, after: u64, before: Timestamp) -> Resul
         }
     }
     Ok(any_old.then_some(last))
+}
+
+/// Instances that were not heard since; some at a time.
+fn instances(batch: &Batch<'_>, before: Timestamp) -> Result<Option<u64>> {
+    let mut delete = batch.statement(
+        "DELETE FROM instance WHERE (address_id, instance_id) IN (
+             SELECT address_id, instance_id FROM instance WHERE last_seen_at < ?1
+             ORDER BY last_seen_at LIMIT ?2)",
+    )?;
+    let removed = delete.execute(params![before.as_micros(), limit(STRETCH_ROWS)])?;
+    Ok((removed == STRETCH_ROWS).then_some(0))
 }
 
 /// Sums of periods that began before; some at a time, in no order.

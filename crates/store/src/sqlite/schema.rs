@@ -9,13 +9,18 @@ use rusqlite::{Connection, Result};
 pub(super) const APPLICATION_ID: i32 = 0x4158_4d45;
 
 /// The schema that this version makes and reads.
-pub(super) const SCHEMA_VERSION: i32 = 1;
+pub(super) const SCHEMA_VERSION: i32 = 2;
 
-/// Makes the tables in an empty database, within the caller's transaction.
-pub(super) fn create(connection: &Connection) -> Result<()> {
-    connection.execute_batch(CONTROL)?;
-    connection.execute_batch(LEDGER)?;
-    connection.execute_batch(AUDIT)?;
+/// The scripts that lead from one schema to the next, from an empty database on.
+const STEPS: [&[&str]; 2] = [&[CONTROL, LEDGER, AUDIT], &[REQUEUED, INSTANCES]];
+
+/// Makes what a database of schema `found` lacks, within the caller's transaction. An empty one
+/// has schema 0.
+pub(super) fn upgrade(connection: &Connection, found: i32) -> Result<()> {
+    let done = usize::try_from(found).unwrap_or_default();
+    for script in STEPS.iter().skip(done).copied().flatten() {
+        connection.execute_batch(script)?;
+    }
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", SCHEMA_VERSION)
 }
@@ -219,4 +224,52 @@ CREATE TABLE audit_log (
     PRIMARY KEY (epoch, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_log_at ON audit_log (at, epoch, seq);
+";
+
+// What was resumed before this schema was requeued as it could be.
+const REQUEUED: &str = "
+ALTER TABLE control_head ADD COLUMN requeued INTEGER NOT NULL DEFAULT 0;
+UPDATE control_head SET requeued = revision;
+";
+
+const INSTANCES: &str = "
+CREATE TABLE instance (
+    address_id BLOB NOT NULL,
+    instance_id TEXT NOT NULL,
+    inferred INTEGER NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    streams INTEGER NOT NULL,
+    version TEXT,
+    region TEXT,
+    labels TEXT,
+    done INTEGER,
+    total INTEGER,
+    unit TEXT,
+    metadata TEXT,
+    PRIMARY KEY (address_id, instance_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX instance_seen ON instance (last_seen_at);
+
+CREATE TABLE kill_instance (
+    row_id INTEGER PRIMARY KEY,
+    kill_id BLOB NOT NULL,
+    instance_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    inferred INTEGER NOT NULL,
+    version TEXT,
+    region TEXT,
+    last_seen_at INTEGER NOT NULL,
+    streams INTEGER NOT NULL DEFAULT 0,
+    via TEXT,
+    after_ms REAL,
+    done INTEGER,
+    total INTEGER,
+    unit TEXT,
+    late INTEGER NOT NULL DEFAULT 0,
+    reported_after INTEGER NOT NULL DEFAULT 0,
+    metadata TEXT,
+    UNIQUE (kill_id, instance_id)
+) STRICT;
 ";

@@ -36,7 +36,7 @@ impl Operator {
     /// Stops the campaign. Answers the kill, and the milliseconds from the order to the answer.
     pub(super) fn kill(&self, reason: &str) -> Result<(KillAnswer, f64), Failure> {
         let began = self.clock.mono();
-        let order = KillRequest { reason: Some(reason.to_owned()), mode: None, actor: None };
+        let order = KillRequest { reason: Some(reason.to_owned()), ..KillRequest::default() };
         let answer = self.client.post(&path("/kill"), &order)?;
         let took = self.clock.mono().since(began);
         Ok((client::read(&answer)?, took.as_secs_f64() * 1_000.0))

@@ -22,7 +22,7 @@ const SEGMENT: &AsciiSet = &CONTROLS
 const COLLECTIONS: &[(&str, &[&str])] = &[
     (
         "/v1/mesh/agents/",
-        &["kill", "resume", "policies/cost", "policies/action", "policies", "instances"],
+        &["kill", "resume", "policies/cost", "policies/action", "policies", "instances", "last-state"],
     ),
     (
         "/v1/agents/",

@@ -2,6 +2,8 @@
 
 mod page;
 
+use std::collections::HashMap;
+
 use axme_api::JsonObject;
 use axme_api::error::ErrorBody;
 use axme_api::mesh::{
@@ -16,6 +18,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::events;
+use super::instances::shown_object;
 use super::shown::{self, Found};
 use crate::http::Api;
 use crate::http::agents::WorkspaceQuery;
@@ -58,10 +61,15 @@ pub(super) async fn list_mesh_agents(
     let usage = unless_stale(&api, api.engine().ledger.usage(workspace, only, since).await)?;
     let summary = page::summary(&api, &asked, &usage);
     let page = page::read(&api, &asked).await;
-    let usage: std::collections::HashMap<AddressId, Usage> = usage.into_iter().collect();
+    let usage: HashMap<AddressId, Usage> = usage.into_iter().collect();
+    let shown_ids: Vec<AddressId> =
+        page.found.iter().map(|found| found.agent.address_id).collect();
+    let metadata = metadata_of(&api, &shown_ids).await?;
     let show = |found: &Found| {
-        let usage = usage.get(&found.agent.address_id).copied();
-        shown::mesh_agent(&api, found, usage)
+        let address_id = &found.agent.address_id;
+        let usage = usage.get(address_id).copied();
+        let metadata = metadata.get(address_id).cloned();
+        shown::mesh_agent(&api, found, usage, metadata)
     };
     let agents = page.found.iter().map(show).collect();
     Ok(Json(AgentListAnswer { ok: true, agents, summary, next_cursor: page.next_cursor }))
@@ -109,7 +117,8 @@ pub(super) async fn get_mesh_agent(
         ..events::Asked::everything(caller.key.scope, EVENTS_SHOWN)
     };
     let events = unless_stale(&api, events::read(&api, asked).await.map(|page| page.events))?;
-    let agent = shown::mesh_agent(&api, &found, Some(usage));
+    let metadata = metadata_of(&api, &[address_id]).await?.remove(&address_id);
+    let agent = shown::mesh_agent(&api, &found, Some(usage), metadata);
     let mirrored = MirroredAgent::from(&agent);
     let metrics = AgentMetrics {
         intents_today: today.intents_total,
@@ -137,6 +146,16 @@ fn detail(found: &Found, agent: axme_api::mesh::MeshAgent) -> AgentDetail {
         kill_reason: killed.and_then(|kill| kill.reason),
         agent,
     }
+}
+
+/// What the instance of each agent said of itself that was heard last.
+async fn metadata_of(
+    api: &Api,
+    agents: &[AddressId],
+) -> Result<HashMap<AddressId, JsonObject>, ApiError> {
+    let latest = unless_stale(api, api.engine().ledger.latest_metadata(agents).await)?;
+    let read = |(agent, text): (AddressId, Box<str>)| Some((agent, shown_object(&text)?));
+    Ok(latest.into_iter().filter_map(read).collect())
 }
 
 async fn usage_of(api: &Api, agent: &Agent, since: Timestamp) -> Result<Usage, ApiError> {

@@ -10,11 +10,13 @@ use axme_core::hold::RunState;
 use axme_core::id::AddressId;
 use axme_engine::chance::Chance;
 use axme_engine::enforcer::Cell;
+use axme_engine::heartbeats::{Beaten, Signs};
 use axme_store::ledger::Usage;
 use axum::Json;
 use axum::extract::State;
 
-use super::shown;
+use super::control::shown_hold;
+use super::saying;
 use crate::http::Api;
 use crate::http::answers::intent_error;
 use crate::http::auth::Authenticated;
@@ -26,8 +28,8 @@ const NEXT_BEAT_SECONDS: u32 = 30;
 
 /// Take a sign of life from the agent that the key belongs to
 ///
-/// Metrics are counted once for each `heartbeat_id` or `X-Trace-Id`. A stopped agent is answered
-/// too, and told that it is stopped.
+/// Metrics are counted once for each `heartbeat_id` or `X-Trace-Id`. What an instance says of itself
+/// stays until it says something else. A stopped agent is answered too, and told that it is stopped.
 #[utoipa::path(
     post,
     path = "/v1/mesh/heartbeat",
@@ -49,20 +51,26 @@ pub(super) async fn send_heartbeat(
     Authenticated(caller): Authenticated,
     beat: Beat,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
+    let name = saying::name(&caller, beat.instance_id.as_deref())?;
     let metrics = match caller.agent().and_then(|agent| agent.address_id()) {
         Some(address_id) if beat.usage != Usage::default() => {
-            Some((beat.usage, beat_id(&api, address_id, beat.id.as_deref())))
+            let id = beat_id(&api, address_id, &beat);
+            Some((beat.usage, id))
         }
         Some(_) | None => None,
     };
-    let beaten = api.engine().heartbeats.beat(&caller, metrics).await;
-    let agent = beaten.map_err(|error| intent_error(&api, error))?;
-    Ok(Json(answer(&api, &agent)))
+    let signs = Signs { name, said: beat.said, ending: beat.ending, metrics };
+    let beaten = api.engine().heartbeats.beat(&caller, signs).await;
+    let beaten = beaten.map_err(|error| intent_error(&api, error))?;
+    Ok(Json(answer(&api, &beaten)))
 }
 
-fn answer(api: &Api, agent: &Cell) -> HeartbeatAnswer {
+fn answer(api: &Api, beaten: &Beaten) -> HeartbeatAnswer {
+    let Beaten { agent, instance } = beaten;
     // Just seen: this endpoint is called most, and the beat's own moment serves for all.
     let seen = agent.last_seen().unwrap_or_default();
+    // Before the run state: what is said is so at this revision or later.
+    let revision = api.engine().enforcer.applied();
     let run_state = agent.run_state();
     let kill = if run_state == RunState::Active { None } else { kill_on(api, agent) };
     let health = Health::at(seen, Some(seen), run_state, HealthThresholds::default()).as_str();
@@ -75,7 +83,10 @@ fn answer(api: &Api, agent: &Cell) -> HeartbeatAnswer {
         health_status: health.to_owned(),
         status: health.to_owned(),
         killed: run_state == RunState::Killed,
+        run_state: run_state.as_str().to_owned(),
+        revision: revision.0,
         kill,
+        instance_id: instance.as_ref().map(|instance| instance.name.text().into()),
         last_heartbeat_at: seen.clone(),
         server_time: seen,
         next_heartbeat_seconds: NEXT_BEAT_SECONDS,
@@ -86,20 +97,17 @@ fn answer(api: &Api, agent: &Cell) -> HeartbeatAnswer {
 fn kill_on(api: &Api, agent: &Cell) -> Option<HeartbeatKill> {
     let hold = api.engine().control.read(|state| {
         let agent = state.agent(agent.address_id()?)?;
-        shown::hold_on(state, agent).cloned()
+        state.hold_on(agent).cloned()
     })?;
-    Some(HeartbeatKill {
-        kill_id: hold.kill_id.to_string(),
-        reason: hold.reason.map(String::from),
-        by: hold.by.name.into(),
-        at: hold.at.to_string(),
-    })
+    Some(shown_hold(hold))
 }
 
-fn beat_id(api: &Api, address_id: AddressId, id: Option<&str>) -> Box<str> {
-    match id {
-        Some(id) => format!("{address_id}:{id}").into(),
-        None => {
+/// Beats are told apart within their instance: two may count theirs alike.
+fn beat_id(api: &Api, address_id: AddressId, beat: &Beat) -> Box<str> {
+    match (&beat.id, &beat.instance_id) {
+        (Some(id), Some(instance)) => format!("{address_id}:{instance}:{id}").into(),
+        (Some(id), None) => format!("{address_id}:{id}").into(),
+        (None, _) => {
             let drawn = Chance.uuid(api.engine().clock.wall());
             format!("{address_id}:{drawn}").into()
         }

@@ -1,24 +1,33 @@
 //! Stopping an agent.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axme_api::error::{ErrorBody, ErrorCode};
-use axme_api::mesh::{KillAnswer, KillRequest};
+use axme_api::mesh::{InstanceTotals, KillAnswer, KillRequest, KilledInstance};
 use axme_core::command::{Command, Kill, Target};
 use axme_core::hold::Mode;
 use axme_core::id::{AddressId, KillId};
 use axme_engine::Caller;
 use axme_engine::chance::Chance;
 use axme_engine::control::{ControlError, KillOutcome, Wait};
+use axme_engine::instances::WAIT_INSTANCES_DEFAULT;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::record;
+use super::{killed_instances, record};
 use crate::http::Api;
 use crate::http::answers::parse_reference;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Body, Params, PathParams, not_found};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
+
+/// Longest wait for instances.
+const WAIT_INSTANCES_MS_MAX: u64 = 10_000;
+/// How long reading what instances did may take beyond that.
+const READ_WITHIN: Duration = Duration::from_millis(100);
 
 /// What the caller of a kill waits for.
 #[derive(Debug, Default, Deserialize)]
@@ -84,6 +93,7 @@ pub(super) async fn kill_agent(
     let order = caller.order(kill.kill.into(), at, Command::Kill(kill.clone()));
     let idempotency = idempotency.of(&caller, &body.sent);
     let wait = query.asked()?;
+    let patience = instances_wait(body.value.wait_instances_ms)?;
     let outcome = api.engine().control.kill(order, &kill, idempotency, wait).await;
     let killed = match outcome.map_err(|error| not_killed(error, named))? {
         KillOutcome::Confirmed(killed) => record::begin(&api, *killed).await,
@@ -102,8 +112,46 @@ pub(super) async fn kill_agent(
     };
     // Only a kill of one agent is ordered here, and is found in its entry.
     let kill = killed.ok_or_else(|| ApiError::new(ErrorCode::InternalError, "not a kill"))?;
+    let patience = if wait == Wait::Commit { Duration::ZERO } else { patience };
+    let (instances, instance_totals) = stopped_instances(&api, &kill, patience).await;
     let open_streams_closed = kill.receipt.streams_closed;
-    Ok(Json(KillAnswer { ok: true, kill, open_streams_closed }))
+    Ok(Json(KillAnswer { ok: true, kill, open_streams_closed, instances, instance_totals }))
+}
+
+/// The instances that were stopped. The kill stands whatever can be said of them.
+async fn stopped_instances(
+    api: &Api,
+    kill: &axme_api::mesh::Kill,
+    patience: Duration,
+) -> (Vec<KilledInstance>, InstanceTotals) {
+    let (Ok(id), Ok(agent)) = (kill.kill_id.parse(), kill.address_id.parse()) else {
+        return Default::default();
+    };
+    let instances = Arc::clone(&api.engine().instances);
+    // Its own task: what was heard is written also when nobody waits for it any more.
+    let stopped = api.engine().tasks().spawn(async move {
+        instances.stopped_within(id, agent, patience).await
+    });
+    let frozen = tokio::time::timeout(patience + READ_WITHIN, stopped).await;
+    match frozen {
+        Ok(Ok(Ok(frozen))) => killed_instances::shown(frozen, api.engine().clock.wall()),
+        Ok(Ok(Err(error))) => {
+            tracing::warn!(%error, kill = %id, "what instances did is in the kill's record later");
+            Default::default()
+        }
+        Ok(Err(_)) | Err(_) => Default::default(),
+    }
+}
+
+fn instances_wait(asked_ms: Option<u64>) -> Result<Duration, ApiError> {
+    match asked_ms {
+        None => Ok(WAIT_INSTANCES_DEFAULT),
+        Some(millis) if millis <= WAIT_INSTANCES_MS_MAX => Ok(Duration::from_millis(millis)),
+        Some(_) => {
+            let problem = format!("must be 0 to {WAIT_INSTANCES_MS_MAX}");
+            Err(ApiError::field("wait_instances_ms", problem))
+        }
+    }
 }
 
 /// The agent that a path names, as orders name it.

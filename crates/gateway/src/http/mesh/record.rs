@@ -5,12 +5,13 @@ use std::time::Duration;
 use axme_api::error::{ErrorBody, ErrorCode};
 use axme_api::mesh::{Kill, KillRecord, KillRecordAnswer, Receipt, ReplicaReceipt, ReplicaState};
 use axme_core::id::{AddressId, KillId};
+use axme_engine::Caller;
 use axme_engine::control::Killed;
 use axme_store::control::{LogEntry, StopAccount};
 use axum::Json;
 use axum::extract::State;
 
-use super::{history, shown};
+use super::{history, killed_instances, shown};
 use crate::http::Api;
 use crate::http::auth::Authenticated;
 use crate::http::body::{PathParams, not_found};
@@ -43,25 +44,34 @@ pub(super) async fn get_kill(
     path: PathParams,
 ) -> Result<Json<KillRecordAnswer>, ApiError> {
     let id: KillId = path.id("kill_id", ErrorCode::KillNotFound)?;
-    let missing = || not_found(ErrorCode::KillNotFound, path.text("kill_id"));
+    let kill = read(&api, &caller, id).await?;
+    Ok(Json(KillRecordAnswer { ok: true, kill }))
+}
+
+/// The record of a kill that the caller may see, as far as it is filled.
+pub(super) async fn read(api: &Api, caller: &Caller, id: KillId) -> Result<KillRecord, ApiError> {
+    let missing = || not_found(ErrorCode::KillNotFound, &id.to_string());
     let logged = api.engine().control.log().find(id.into()).await?.ok_or_else(missing)?;
     if !caller.key.scope.covers(logged.entry.scope) {
         return Err(missing());
     }
-    let kill = of(&api, &logged).await?.ok_or_else(missing)?;
+    let kill = of(api, &logged).await?.ok_or_else(missing)?;
     let resumed = match shown::ordered(&logged) {
-        Some((_, agent)) if !stands(&api, agent, id) => {
-            history::resume_after(&api, agent, logged.revision).await?
+        Some((_, agent)) if !stands(api, agent, id) => {
+            history::resume_after(api, agent, logged.revision).await?
         }
         Some(_) | None => None,
     };
-    let kill = KillRecord {
+    let frozen = api.engine().instances.frozen(id).await?;
+    let (instances, instance_totals) = killed_instances::shown(frozen, api.engine().clock.wall());
+    Ok(KillRecord {
         open_streams_closed: kill.receipt.streams_closed,
         kill,
+        instances,
+        instance_totals,
         resumed_at: resumed.as_ref().map(|entry| entry.at.to_string()),
         resumed_by: resumed.map(|entry| entry.actor.name.into()),
-    };
-    Ok(Json(KillRecordAnswer { ok: true, kill }))
+    })
 }
 
 /// Whether the hold of a kill is in force still.

@@ -15,7 +15,7 @@ use axme_store::control::LogEntry;
 use axum::Json;
 use axum::extract::State;
 
-use super::history;
+use super::{history, last_state};
 use super::kill::{about_agent, target};
 use super::shown::Found;
 use crate::http::Api;
@@ -72,7 +72,7 @@ pub(super) async fn resume_agent(
         Carried::Entry { entry, before } => {
             let resumed = resumed(&api, &entry).await?;
             if !before && let Some(cell) = resumed.cell {
-                api.engine().requeue(&cell, entry.revision);
+                api.engine().requeue(entry.revision);
                 api.engine().enforcer.wake(&Topic::Queue(cell.key()));
             }
             resumed.answer
@@ -119,6 +119,10 @@ async fn resumed(api: &Api, logged: &LogEntry) -> Result<Resumed, ApiError> {
         tracing::warn!(%error, agent = %address_id, "could not list the kills that a resume ended");
         Vec::new()
     });
+    let instances = match lifted.last() {
+        Some(kill) => last_state::frozen_at(api, *kill).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
     let (health, run_state) = found.standing(api);
     let answer = ResumeAnswer {
         ok: true,
@@ -132,6 +136,7 @@ async fn resumed(api: &Api, logged: &LogEntry) -> Result<Resumed, ApiError> {
         resumed_by: logged.entry.actor.name.to_string(),
         lifted: lifted.into_iter().map(|kill| kill.to_string()).collect(),
         already: false,
+        instances,
     };
     let cell = api.engine().enforcer.cell(found.agent.workspace_id, &found.agent.address);
     Ok(Resumed { answer, cell })
@@ -153,6 +158,7 @@ fn unchanged(api: &Api, caller: &Caller, named: &str) -> Result<ResumeAnswer, Ap
         resumed_by: caller.key.name.to_string(),
         lifted: Vec::new(),
         already: true,
+        instances: Vec::new(),
     })
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn of(state: &State, agent: &Agent) -> Self {
-        let hold = hold_on(state, agent).cloned();
+        let hold = state.hold_on(agent).cloned();
         Self { agent: agent.clone(), hold, revision: state.revision() }
     }
 
@@ -49,16 +49,13 @@ impl Found {
     }
 }
 
-/// The hold that an agent is told about: the strictest of its own, else its workspace's.
-pub(super) fn hold_on<'a>(state: &'a State, agent: &'a Agent) -> Option<&'a Hold> {
-    let own = agent.holds.strictest();
-    let imposed = state.workspace(agent.workspace_id)?.holds.strictest();
-    let strictness = |hold: Option<&Hold>| hold.map(|hold| hold.mode.run_state());
-    if strictness(imposed) > strictness(own) { imposed } else { own }
-}
-
 /// An agent with what it reported in a period.
-pub(super) fn mesh_agent(api: &Api, found: &Found, usage: Option<Usage>) -> MeshAgent {
+pub(super) fn mesh_agent(
+    api: &Api,
+    found: &Found,
+    usage: Option<Usage>,
+    metadata: Option<JsonObject>,
+) -> MeshAgent {
     let enforcer = &api.engine().enforcer;
     let agent = &found.agent;
     let cell = enforcer.cell(agent.workspace_id, &agent.address);
@@ -78,7 +75,7 @@ pub(super) fn mesh_agent(api: &Api, found: &Found, usage: Option<Usage>) -> Mesh
         created_at: known_since(agent, seen).to_string(),
         intents_period: usage.map_or(0, |usage| usage.intents_total),
         cost_period: usage.map_or(0.0, |usage| usage.cost_usd),
-        metadata: None,
+        metadata,
         metrics: usage.map(reported),
         counts: Counts {
             admitted: counts.admitted,

@@ -38,6 +38,7 @@ fn line(hint: &Hint) -> String {
         Hint::Reported => "r\n".to_owned(),
         Hint::Everything => "*\n".to_owned(),
         Hint::Intent(intent) => format!("i{}\n", intent.as_uuid().simple()),
+        Hint::Kill(kill) => format!("k{}\n", kill.as_uuid().simple()),
         Hint::Queue(workspace, address) => {
             format!("q{} {}\n", workspace.as_uuid().simple(), address.as_str())
         }
@@ -46,7 +47,7 @@ fn line(hint: &Hint) -> String {
 
 fn hint(line: &str) -> Option<Hint> {
     use axme_core::address::Address;
-    use axme_core::id::{IntentId, WorkspaceId};
+    use axme_core::id::{IntentId, KillId, WorkspaceId};
 
     let mut letters = line.chars();
     let (kind, rest) = (letters.next()?, letters.as_str());
@@ -54,6 +55,7 @@ fn hint(line: &str) -> Option<Hint> {
         'l' => Some(Hint::Log),
         'r' => Some(Hint::Reported),
         'i' => Some(Hint::Intent(IntentId::from_uuid(rest.parse().ok()?))),
+        'k' => Some(Hint::Kill(KillId::from_uuid(rest.parse().ok()?))),
         'q' => {
             let (workspace, address) = rest.split_once(' ')?;
             let workspace = WorkspaceId::from_uuid(workspace.parse().ok()?);
@@ -66,7 +68,7 @@ fn hint(line: &str) -> Option<Hint> {
 #[cfg(test)]
 mod tests {
     use axme_core::address::Address;
-    use axme_core::id::{IntentId, WorkspaceId};
+    use axme_core::id::{IntentId, KillId, WorkspaceId};
     use uuid::Uuid;
 
     use super::*;
@@ -79,6 +81,7 @@ mod tests {
             Hint::Reported,
             Hint::Intent(IntentId::from_uuid(Uuid::from_u128(7))),
             Hint::Queue(WorkspaceId::from_uuid(Uuid::from_u128(8)), address),
+            Hint::Kill(KillId::from_uuid(Uuid::from_u128(9))),
             Hint::Everything,
         ];
         let payloads = write(&hints);

@@ -1,7 +1,9 @@
 //! Reading a beat's body without building a tree of it.
 
 use axme_api::error::{ErrorCode, FieldError};
-use axme_api::mesh::HeartbeatMetrics;
+use axme_api::JsonObject;
+use axme_api::mesh::{HeartbeatMetrics, Progress};
+use axme_store::instances::Said;
 use axme_store::ledger::Usage;
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request};
@@ -12,6 +14,7 @@ use super::object::Object;
 use crate::http::Api;
 use crate::http::body::read_body;
 use crate::http::error::ApiError;
+use crate::http::mesh::saying::Saying;
 
 /// Largest body of a heartbeat.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -19,12 +22,16 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 const BEAT_ID_BYTES_MAX: usize = 128;
 const TRACE_ID: &str = "x-trace-id";
 
-/// What a beat says. Everything else in its body is tolerated and not kept.
+/// What a beat says. What else is in its body is tolerated and not kept.
 #[derive(Debug, Default)]
 pub(in crate::http::mesh) struct Beat {
     pub(super) usage: Usage,
     /// What this beat has in common with its repetitions.
     pub(super) id: Option<Box<str>>,
+    pub(super) instance_id: Option<Box<str>>,
+    pub(super) said: Said,
+    /// Whether the instance ends in good order.
+    pub(super) ending: bool,
 }
 
 impl FromRequest<Api> for Beat {
@@ -40,13 +47,19 @@ impl FromRequest<Api> for Beat {
             return Ok(Self::default());
         }
         let sent = parse(&bytes)?;
-        let usage = sent.metrics.map(|Object(metrics)| usage(&metrics)).transpose()?;
+        let usage = sent.metrics.as_ref().map(|Object(metrics)| usage(metrics)).transpose()?;
         let traced = || {
             let id = trace_id.as_ref()?.to_str().ok()?;
             (1..=BEAT_ID_BYTES_MAX).contains(&id.len()).then(|| id.into())
         };
         let id = sent.heartbeat_id.as_ref().map(named_id).transpose()?;
-        Ok(Self { usage: usage.unwrap_or_default(), id: id.or_else(traced) })
+        Ok(Self {
+            usage: usage.unwrap_or_default(),
+            id: id.or_else(traced),
+            said: sent.saying().check()?,
+            instance_id: sent.instance_id,
+            ending: sent.ending.unwrap_or(false),
+        })
     }
 }
 
@@ -57,6 +70,32 @@ struct Sent {
     metrics: Option<Object<HeartbeatMetrics>>,
     #[serde(default)]
     heartbeat_id: Option<Value>,
+    #[serde(default)]
+    instance_id: Option<Box<str>>,
+    #[serde(default)]
+    version: Option<Box<str>>,
+    #[serde(default)]
+    region: Option<Box<str>>,
+    #[serde(default)]
+    labels: Option<JsonObject>,
+    #[serde(default)]
+    metadata: Option<JsonObject>,
+    #[serde(default)]
+    progress: Option<Object<Progress>>,
+    #[serde(default)]
+    ending: Option<bool>,
+}
+
+impl Sent {
+    fn saying(&self) -> Saying<'_> {
+        Saying {
+            version: self.version.as_deref(),
+            region: self.region.as_deref(),
+            labels: self.labels.as_ref(),
+            metadata: self.metadata.as_ref(),
+            progress: self.progress.as_ref().map(|Object(progress)| progress),
+        }
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<Sent, ApiError> {
