@@ -18,6 +18,9 @@ has_postgresql() {
     return 1
 }
 
+# The transaction pooler that the gateway has to refuse. Debian keeps it where only root looks.
+has_pgbouncer() { has pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
+
 # The Python environment holds exactly what the lock file names.
 environment_complete() { cmp -s "$1" "$2"; }
 
@@ -33,6 +36,10 @@ require() {
     fi
     if ! has_postgresql; then
         echo "missing: PostgreSQL's server programs (initdb, postgres, pg_basebackup), which the fault tests run." >&2
+        missing=1
+    fi
+    if ! has_pgbouncer; then
+        echo "missing: pgbouncer, the transaction pooler that a fault test puts before PostgreSQL." >&2
         missing=1
     fi
     if [ "$missing" = 1 ]; then
@@ -53,12 +60,30 @@ forbid_server_of_the_package() {
     echo 'create_main_cluster = false' >"$settings/no-server-at-installation.conf"
 }
 
+# Debian's package of the pooler starts one, and has it started with the machine. Where no policy
+# says yet what an installation may start, this one does, and only while it is installed. Where there
+# is one, it decides, and what it lets start is ended again below.
+forbid_pooler_of_the_package() {
+    policy=/usr/sbin/policy-rc.d
+    [ ! -e "$policy" ] || return 0
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\ncase " $*" in *" pgbouncer"*) exit 101 ;; esac\nexit 104\n' >"$policy"
+    chmod 755 "$policy"
+}
+
+stop_pooler_of_the_package() {
+    invoke-rc.d pgbouncer stop || true
+    update-rc.d pgbouncer disable || systemctl disable pgbouncer.service
+}
+
 install_debian_packages() {
     python=$1 wanted=
     has strace || wanted="$wanted strace"
     # The C compiler builds SQLite into the binary.
     has cc || wanted="$wanted gcc libc6-dev"
     has_postgresql || wanted="$wanted postgresql"
+    has_pgbouncer || wanted="$wanted pgbouncer"
     has "$python" || wanted="$wanted python3"
     has_venv "$python" || wanted="$wanted python3-venv"
     [ -n "$wanted" ] || return 0
@@ -72,10 +97,13 @@ install_debian_packages() {
         exit 2
     fi
     has_postgresql || forbid_server_of_the_package
+    had_pooler=no
+    if has_pgbouncer; then had_pooler=yes; else forbid_pooler_of_the_package; fi
     apt-get update
     # The list of packages is meant to be split into words.
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $wanted
+    [ "$had_pooler" = yes ] || stop_pooler_of_the_package
 }
 
 check_python_version() {

@@ -212,7 +212,7 @@ error_codes! {
     KillUnconfirmed = "kill_unconfirmed" 503 Transport Helps Perhaps;
     /// The request may have been recorded; send it again with the same `Idempotency-Key`.
     OutcomeUnknown = "outcome_unknown" 503 Transport Helps Perhaps;
-    /// Free disk space is below the reserve that is kept for kills.
+    /// The store's disk is full, or below the reserve that is kept for kills.
     StoreFull = "store_full" 503 Internal Helps Nothing;
     /// The store does not answer.
     StoreUnavailable = "store_unavailable" 503 Transport Helps Nothing;

@@ -15,10 +15,9 @@ pub use agents::{
 };
 pub use heartbeat::{HeartbeatAnswer, HeartbeatKill, HeartbeatMetrics, HeartbeatRequest};
 pub use instances::{
-    AckAnswer, AckRequest, ControlChangeEvent, ControlState, ControlStateEvent,
-    ControlStreamQuery, CountSource, Instance, InstanceState, InstanceTotals, InstancesAnswer,
-    InstancesQuery, InstancesSummary, KilledInstance, KilledInstanceState, LastState,
-    LastStateAnswer, Progress,
+    AckAnswer, AckRequest, ControlChangeEvent, ControlState, ControlStateEvent, ControlStreamQuery,
+    CountSource, Instance, InstanceState, InstanceTotals, InstancesAnswer, InstancesQuery,
+    InstancesSummary, KilledInstance, KilledInstanceState, LastState, LastStateAnswer, Progress,
 };
 pub use kill::{
     Durability, Kill, KillAnswer, KillMode, KillRecord, KillRecordAnswer, KillRequest, Receipt,

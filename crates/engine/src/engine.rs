@@ -93,7 +93,7 @@ impl Engine {
             clock: clock.clone(),
             tasks: schedule.tasks.clone(),
             profile: replica,
-            followers: vec![requeues.clone(), instances.clone()],
+            followers: vec![Arc::<Requeues>::clone(&requeues), Arc::<Instances>::clone(&instances)],
         })
         .await?;
         let observer = Arc::new(Observer::default());
@@ -206,7 +206,8 @@ impl Engine {
             let instances = Arc::clone(&instances);
             async move { instances.save().await.map(|()| Tick::Done) }
         });
-        self.schedule.tasks.spawn(self.instances.clone().keep_freezing(self.schedule.stop.clone()));
+        let instances = Arc::clone(&self.instances);
+        self.schedule.tasks.spawn(instances.keep_freezing(self.schedule.stop.clone()));
         let engine = self.clone();
         self.schedule.every("requeues", Duration::from_secs(1), move || {
             let engine = engine.clone();

@@ -11,8 +11,8 @@ use axme_core::id::Revision;
 use axme_core::state::State;
 use axme_store::WriteError;
 
-use crate::engine::Engine;
 use crate::enforcer::{Cell, Topic};
+use crate::engine::Engine;
 use crate::holding::{self, FollowsHolds, HoldsChanged};
 
 /// Intents of a resumed agent that are requeued together.

@@ -10,6 +10,9 @@ pub enum StoreError {
     /// Nothing happened; the same call may work later.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The store has no room: nothing happened, and nothing will until somebody makes some.
+    #[error("the disk of the store is full: {0}")]
+    Full(String),
     /// The connection or the disk failed in the middle: it may have happened or not.
     #[error("the outcome is unknown: {0}")]
     OutcomeUnknown(String),
@@ -26,7 +29,7 @@ impl StoreError {
     #[must_use]
     pub const fn had_no_effect(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Fenced | Self::Unusable(_) => true,
+            Self::Unavailable(_) | Self::Full(_) | Self::Fenced | Self::Unusable(_) => true,
             Self::OutcomeUnknown(_) => false,
         }
     }

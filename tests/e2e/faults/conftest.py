@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from faults.disk import Disk
+from faults.lone import Lone
 from faults.pair import Pair, make_home
 from faults.postgres import Missing, make_template, owned_folder
 from faults.proxy import Network
@@ -61,6 +63,32 @@ def pair(servers: Servers, request: pytest.FixtureRequest) -> Pair:
     return made
 
 
+MakeLone = Callable[[], Lone]
+
+
+@pytest.fixture
+def make_lone(servers: Servers, request: pytest.FixtureRequest) -> Iterator[MakeLone]:
+    """Makes a server of the story's own, which is not started yet and ends with the story."""
+    made: list[Lone] = []
+
+    def make() -> Lone:
+        made.append(Lone(servers.template, servers.home / f"lone-{len(made)}"))
+        request.node.pair = made[-1]
+        return made[-1]
+
+    yield make
+    for lone in made:
+        lone.discard()
+
+
+@pytest.fixture
+def disk(servers: Servers) -> Iterator[Disk]:
+    """A small disk, empty. It ends after the server that is kept on it: ask for it first."""
+    made = Disk(servers.home)
+    yield made
+    made.discard()
+
+
 @pytest.fixture
 def network() -> Iterator[Network]:
     made = Network()
@@ -87,6 +115,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """A failure shows what the servers of that story logged; the gateways' logs come beside it."""
     outcome: Any = yield
     report = outcome.get_result()
-    pair = getattr(item, "pair", None)
-    if report.failed and pair is not None:
-        report.sections.append(("PostgreSQL", pair.log()[-LOG_SHOWN_CHARS:]))
+    servers = getattr(item, "pair", None)
+    if report.failed and servers is not None:
+        report.sections.append(("PostgreSQL", servers.log()[-LOG_SHOWN_CHARS:]))

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from faults.lone import Lone
 from faults.pair import Pair
 
 INTENTS = "SELECT intent_id, payload, delivery_attempt FROM axme.intents"
@@ -21,9 +22,9 @@ class Row:
     delivery_attempt: int
 
 
-def rows(pair: Pair, prefix: str) -> dict[str, Row]:
+def rows(servers: Pair | Lone, prefix: str) -> dict[str, Row]:
     """The intents whose key begins so, by their key."""
-    found = [Row(plain_id(row[0]), key_of(row[1]), int(row[2])) for row in pair.ask(INTENTS)]
+    found = [Row(plain_id(row[0]), key_of(row[1]), int(row[2])) for row in servers.ask(INTENTS)]
     ours = [row for row in found if row.key.startswith(prefix)]
     by_key = {row.key: row for row in ours}
     assert len(by_key) == len(ours), "one request stands in two rows"

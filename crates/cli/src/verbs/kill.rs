@@ -35,7 +35,8 @@ impl Kill {
         let client = context.client()?;
         let targets = names::resolve(&self.names, || list_agents(&client))?;
         context.confirm("kill", "agents", &targets)?;
-        let order = KillRequest { reason: self.reason, mode: Some(self.mode), ..KillRequest::default() };
+        let order =
+            KillRequest { reason: self.reason, mode: Some(self.mode), ..KillRequest::default() };
         let answers = for_each(&targets, |target| {
             client.post(&format!("/v1/mesh/agents/{}/kill", path_part(target)), &order)
         });

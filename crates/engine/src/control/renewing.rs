@@ -93,7 +93,7 @@ impl Control {
                     StoreError::Fenced | StoreError::OutcomeUnknown(_) => {
                         Renewing::EpochOver(error)
                     }
-                    StoreError::Unavailable(_) | StoreError::Unusable(_) => {
+                    StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Unusable(_) => {
                         Renewing::Unanswered(error)
                     }
                 };

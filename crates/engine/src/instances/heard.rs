@@ -88,7 +88,8 @@ impl Heard {
         self.last_seen.fetch_max(message.at.as_micros(), Ordering::Relaxed);
         let mut unsaved = self.lock();
         let ended_at = message.ending.then_some(message.at);
-        let new = message.said != Said::default() || ended_at.is_some() != unsaved.ended_at.is_some();
+        let new =
+            message.said != Said::default() || ended_at.is_some() != unsaved.ended_at.is_some();
         unsaved.said = message.said.or(std::mem::take(&mut unsaved.said));
         unsaved.ended_at = ended_at;
         let old = message.at.minus(SAVED_EVERY) >= unsaved.saved_seen;

@@ -127,6 +127,11 @@ impl From<StoreError> for ApiError {
                 ErrorCode::StoreUnavailable,
                 "the store does not answer; nothing was done, try again",
             ),
+            StoreError::Full(_) => Self::new(
+                ErrorCode::StoreFull,
+                "the disk of the store is full; nothing was done, and nothing can be until an \
+                 operator makes room there",
+            ),
             StoreError::OutcomeUnknown(_) => Self::new(
                 ErrorCode::OutcomeUnknown,
                 "the store failed in the middle: it may have happened; repeat it with the same Idempotency-Key",

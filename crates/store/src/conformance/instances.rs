@@ -195,10 +195,8 @@ async fn what_is_said_late_is_added_and_a_stop_is_said_once(stage: Stage) -> Res
 
 async fn an_instance_that_is_not_heard_is_forgotten(stage: Stage) -> Result<(), Broken> {
     let agent = agent(&stage);
-    let all = vec![
-        heard(agent, "old", 10, Said::default()),
-        heard(agent, "new", 30, Said::default()),
-    ];
+    let all =
+        vec![heard(agent, "old", 10, Said::default()), heard(agent, "new", 30, Said::default())];
     stage.ledger().save_instances(all).await?;
     let never = Timestamp::from_micros(0);
     let retention = Retention {

@@ -40,7 +40,9 @@ pub(super) struct Connector {
     pub(super) options: PgOptions,
     pub(super) troubles: Arc<Troubles>,
     durability: AtomicU8,
-    /// Whether the tables were found or made, and no pooler stands between.
+    /// Whether no pooler stands between that lends sessions.
+    direct: Mutex<bool>,
+    /// Whether the tables were found or made.
     prepared: Mutex<bool>,
     drivers: TaskTracker,
     ended: CancellationToken,
@@ -59,6 +61,7 @@ impl Connector {
             options,
             troubles: Arc::default(),
             durability: AtomicU8::new(0),
+            direct: Mutex::new(false),
             prepared: Mutex::new(false),
             drivers: TaskTracker::new(),
             ended: CancellationToken::new(),
@@ -116,6 +119,7 @@ impl Connector {
         if self.drivers.is_closed() {
             return Err(closed());
         }
+        self.require_direct().await?;
         let Raw { client, warnings, driver } = self.connect(name, notifications).await?;
         let session = Session::new(client, Arc::clone(&self.troubles), warnings, driver);
         // Sent one after the other without waiting in between: a far server costs its way only
@@ -131,15 +135,25 @@ impl Connector {
         Ok(session)
     }
 
+    /// Finds out, once in the life of the store, that its sessions are its own. Before anything
+    /// else: what is set or prepared in a session that is lent reaches others.
+    async fn require_direct(&self) -> Result<(), Failure> {
+        let mut direct = self.direct.lock().await;
+        if !*direct {
+            let given_up = self.connect("check", None).await?;
+            let asking = self.connect("check", None).await?;
+            pooler::refuse(&given_up.client, &asking.client).await?;
+            *direct = true;
+        }
+        Ok(())
+    }
+
     /// Finds or makes the tables, once in the life of the store.
     async fn prepare(&self, session: &Session) -> Result<(), Failure> {
         let mut prepared = self.prepared.lock().await;
         if *prepared {
             return Ok(());
         }
-        let second = self.connect("check", None).await?;
-        pooler::refuse(session, &second.client).await?;
-        drop(second);
         migrate::migrate(session, &self.options.schema).await?;
         *prepared = true;
         Ok(())
@@ -248,5 +262,22 @@ fn refused(error: &tokio_postgres::Error) -> Failure {
         let message = format!("PostgreSQL asks for a password ({told}); give one in the URL");
         return Failure::Unreached(Trouble { code: "store_credentials", message });
     }
+    if is_about_tls(error) {
+        let message = format!(
+            "PostgreSQL cannot be reached over TLS as the URL wants it ({told}); check sslmode, \
+             sslrootcert, the host's name and the server's certificate"
+        );
+        return Failure::Unreached(Trouble { code: "store_tls", message });
+    }
     unreached(error)
+}
+
+/// Whether the two sides do not agree on TLS; a connection that breaks meanwhile is another matter.
+fn is_about_tls(error: &tokio_postgres::Error) -> bool {
+    // Its kind is not told otherwise.
+    if error.to_string() != "error performing TLS handshake" {
+        return false;
+    }
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    cause.is_none_or(|cause: &std::io::Error| cause.kind() == std::io::ErrorKind::InvalidData)
 }

@@ -286,9 +286,10 @@ pub(super) async fn answered<T>(
 fn of_reading(error: StoreError) -> StoreError {
     match error {
         StoreError::OutcomeUnknown(what) => StoreError::Unavailable(what),
-        known @ (StoreError::Unavailable(_) | StoreError::Fenced | StoreError::Unusable(_)) => {
-            known
-        }
+        known @ (StoreError::Unavailable(_)
+        | StoreError::Full(_)
+        | StoreError::Fenced
+        | StoreError::Unusable(_)) => known,
     }
 }
 

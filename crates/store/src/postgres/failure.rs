@@ -82,6 +82,9 @@ impl From<Failure> for StoreError {
             Failure::Answered(answered) if answered.is_about_values() => {
                 Self::Unusable(format!("the store would not take this write: {}", answered.message))
             }
+            Failure::Answered(answered) if answered.code == SqlState::DISK_FULL => {
+                Self::Full(answered.message)
+            }
             Failure::Answered(answered) => Self::Unavailable(
                 Trouble::of_code(&answered.code, &answered.message)
                     .map_or(answered.message, |trouble| trouble.message),

@@ -71,8 +71,7 @@ impl Instances for PgStore {
     async fn keep_word(&self, word: Word) -> Result<bool, WriteError> {
         let kill = word.kill;
         let session = self.control.session().await?;
-        let stopped_before =
-            control::answered(&session, frozen::keep(&session, &word)).await?;
+        let stopped_before = control::answered(&session, frozen::keep(&session, &word)).await?;
         self.hints.say(Hint::Kill(kill));
         Ok(stopped_before)
     }

@@ -91,5 +91,5 @@ pub(super) async fn set_done(session: &Session, up_to: Revision) -> Result<(), F
 
 pub(super) async fn done(session: &Session) -> Result<Revision, Failure> {
     let row = session.read_one("SELECT revision FROM requeue_head", &[]).await?;
-    row.map_or(Ok(Revision::default()), |row| row.revision(0))
+    row.map_or_else(|| Ok(Revision::default()), |row| row.revision(0))
 }

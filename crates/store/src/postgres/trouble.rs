@@ -68,6 +68,16 @@ impl Trouble {
         }
     }
 
+    pub(super) fn pooler() -> Self {
+        Self {
+            code: "store_pooler",
+            message:
+                "a transaction pooler stands before PostgreSQL; connect to the server itself, \
+                      or let the pooler lend whole sessions (pool_mode = session)"
+                    .to_owned(),
+        }
+    }
+
     pub(super) fn read_only(what: impl std::fmt::Display) -> Self {
         Self {
             code: "store_read_only",
@@ -99,9 +109,12 @@ impl Trouble {
                 "store_full",
                 format!("the disk of PostgreSQL is full ({message}); free some space"),
             ),
+            // Every session prepares its own statements, so that only another's can be meant.
+            "26000" | "42P05" => Some(Self::pooler()),
             "25006" => Some(Self::read_only(message)),
             "53300" => Some(Self::busy(message)),
-            "57P01" | "57P02" | "57P03" | "08000" | "08003" | "08006" => {
+            // A pooler says 08P01 of whatever is wrong behind it.
+            "57P01" | "57P02" | "57P03" | "08000" | "08003" | "08006" | "08P01" => {
                 Some(Self::unreachable(message))
             }
             _ => None,

@@ -22,7 +22,15 @@ const SEGMENT: &AsciiSet = &CONTROLS
 const COLLECTIONS: &[(&str, &[&str])] = &[
     (
         "/v1/mesh/agents/",
-        &["kill", "resume", "policies/cost", "policies/action", "policies", "instances", "last-state"],
+        &[
+            "kill",
+            "resume",
+            "policies/cost",
+            "policies/action",
+            "policies",
+            "instances",
+            "last-state",
+        ],
     ),
     (
         "/v1/agents/",

@@ -62,8 +62,7 @@ pub(super) async fn list_mesh_agents(
     let summary = page::summary(&api, &asked, &usage);
     let page = page::read(&api, &asked).await;
     let usage: HashMap<AddressId, Usage> = usage.into_iter().collect();
-    let shown_ids: Vec<AddressId> =
-        page.found.iter().map(|found| found.agent.address_id).collect();
+    let shown_ids: Vec<AddressId> = page.found.iter().map(|found| found.agent.address_id).collect();
     let metadata = metadata_of(&api, &shown_ids).await?;
     let show = |found: &Found| {
         let address_id = &found.agent.address_id;

@@ -12,6 +12,7 @@ use axme_engine::Caller;
 use axme_engine::chance::Chance;
 use axme_engine::control::{ControlError, KillOutcome, Wait};
 use axme_engine::instances::WAIT_INSTANCES_DEFAULT;
+use axme_store::control::Trouble;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -108,7 +109,9 @@ pub(super) async fn kill_agent(
             record::of(&api, &logged).await?
         }
         KillOutcome::Before(entry) => record::of(&api, &entry).await?,
-        KillOutcome::Unconfirmed { kill } => return Err(unconfirmed(kill)),
+        KillOutcome::Unconfirmed { kill } => {
+            return Err(unconfirmed(kill, api.engine().control.trouble()));
+        }
     };
     // Only a kill of one agent is ordered here, and is found in its entry.
     let kill = killed.ok_or_else(|| ApiError::new(ErrorCode::InternalError, "not a kill"))?;
@@ -129,9 +132,10 @@ async fn stopped_instances(
     };
     let instances = Arc::clone(&api.engine().instances);
     // Its own task: what was heard is written also when nobody waits for it any more.
-    let stopped = api.engine().tasks().spawn(async move {
-        instances.stopped_within(id, agent, patience).await
-    });
+    let stopped = api
+        .engine()
+        .tasks()
+        .spawn(async move { instances.stopped_within(id, agent, patience).await });
     let frozen = tokio::time::timeout(patience + READ_WITHIN, stopped).await;
     match frozen {
         Ok(Ok(Ok(frozen))) => killed_instances::shown(frozen, api.engine().clock.wall()),
@@ -199,8 +203,8 @@ fn offered_mode(mode: Option<&str>) -> Result<Mode, ApiError> {
     }
 }
 
-fn unconfirmed(kill: KillId) -> ApiError {
-    ApiError::new(
+fn unconfirmed(kill: KillId, trouble: Option<Trouble>) -> ApiError {
+    let error = ApiError::new(
         ErrorCode::KillUnconfirmed,
         format!(
             "enforced by this replica and not durable yet; it is committed when it can be, and \
@@ -209,7 +213,11 @@ fn unconfirmed(kill: KillId) -> ApiError {
     )
     .detail("kill_id", kill.to_string())
     .detail("enforced_here", true)
-    .detail("durable", false)
+    .detail("durable", false);
+    match trouble {
+        Some(trouble) => error.detail("store", trouble.code),
+        None => error,
+    }
 }
 
 #[cfg(test)]

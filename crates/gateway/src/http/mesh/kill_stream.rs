@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axme_api::error::{ErrorBody, ErrorCode};
 use axme_api::mesh::KillRecord;
-use axme_core::id::{KillId, Revision};
+use axme_core::id::KillId;
 use axme_core::time::Mono;
 use axme_engine::Caller;
 use axme_engine::enforcer::{StreamGuard, StreamOwner, Topic};
@@ -141,7 +141,7 @@ impl KillFrames {
     }
 
     fn revision(&self) -> u64 {
-        self.told.as_ref().map_or(Revision::default().0, |record| record.kill.revision)
+        self.told.as_ref().map_or(0, |record| record.kill.revision)
     }
 }
 

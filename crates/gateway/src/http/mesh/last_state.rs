@@ -91,8 +91,8 @@ async fn last_kill(
         let Some(newest) = entries.last() else { return Ok(last) };
         after = newest.revision;
         let kills = entries.iter().filter_map(|logged| shown::ordered(logged).zip(Some(logged)));
-        let kills = kills.map(|((hold, _), logged)| (hold.kill_id, logged.entry.at));
-        last = kills.last().or(last);
+        let mut kills = kills.map(|((hold, _), logged)| (hold.kill_id, logged.entry.at));
+        last = kills.next_back().or(last);
     }
 }
 

@@ -15,9 +15,9 @@ use axme_store::control::LogEntry;
 use axum::Json;
 use axum::extract::State;
 
-use super::{history, last_state};
 use super::kill::{about_agent, target};
 use super::shown::Found;
+use super::{history, last_state};
 use crate::http::Api;
 use crate::http::answers::{control_event_id, with_agent};
 use crate::http::auth::Authenticated;

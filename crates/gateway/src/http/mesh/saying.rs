@@ -35,7 +35,8 @@ impl Saying<'_> {
             return Err(ApiError::field(&format!("labels.{name}"), "must be a text"));
         }
         let metadata = self.metadata.map(|metadata| text_of("metadata", metadata)).transpose()?;
-        let bytes = [&labels, &metadata].into_iter().flatten().map(|text| text.len()).sum::<usize>();
+        let bytes =
+            [&labels, &metadata].into_iter().flatten().map(|text| text.len()).sum::<usize>();
         if bytes > DESCRIPTION_BYTES_MAX {
             let problem = format!(
                 "is too large: labels and metadata together are at most {DESCRIPTION_BYTES_MAX} \

@@ -63,9 +63,11 @@ pub(super) async fn keep(session: &Session, word: &Word) -> Result<bool, Failure
     storable(&word.instance_id)?;
     kept::storable_said(&word.said)?;
     let progress = word.said.progress.as_ref();
-    let (done, total) = (progress.map(|at| int(at.done)), progress.and_then(|at| at.total).map(int));
+    let (done, total) =
+        (progress.map(|at| int(at.done)), progress.and_then(|at| at.total).map(int));
     let unit = progress.and_then(|at| at.unit.as_deref());
-    let (via, after_ms) = (word.stopped.map(|(via, _)| via.as_str()), word.stopped.map(|(_, ms)| ms));
+    let (via, after_ms) =
+        (word.stopped.map(|(via, _)| via.as_str()), word.stopped.map(|(_, ms)| ms));
     let (at, reported) = (word.at.as_micros(), int(word.reported));
     let parameters: Parameters<'_> = &[
         word.kill.as_uuid(),

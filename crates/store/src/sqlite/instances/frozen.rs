@@ -78,11 +78,7 @@ pub(super) fn keep(batch: &Batch<'_>, word: &Word) -> Result<bool> {
     Ok(before.flatten().is_some())
 }
 
-pub(super) fn of(
-    connection: &Connection,
-    kill: KillId,
-    heard_since: Timestamp,
-) -> Result<Frozen> {
+pub(super) fn of(connection: &Connection, kill: KillId, heard_since: Timestamp) -> Result<Frozen> {
     let mut get = connection.prepare_cached(
         "SELECT instance_id, inferred, version, region, last_seen_at, streams, via, after_ms, done,
              total, unit, metadata, late, reported_after
@@ -94,11 +90,7 @@ pub(super) fn of(
     Ok(Frozen { instances, totals: totals(connection, kill, heard_since)? })
 }
 
-fn totals(
-    connection: &Connection,
-    kill: KillId,
-    heard_since: Timestamp,
-) -> Result<FrozenTotals> {
+fn totals(connection: &Connection, kill: KillId, heard_since: Timestamp) -> Result<FrozenTotals> {
     let mut get = connection.prepare_cached(
         "SELECT count(*), count(via),
              count(*) FILTER (WHERE via IS NULL AND last_seen_at <= ?2),

@@ -63,9 +63,8 @@ pub(super) fn of(
              region, labels, metadata, done, total, unit
          FROM instance WHERE address_id = ?1 AND instance_id > ?2 ORDER BY instance_id LIMIT ?3",
     )?;
-    let rows = get.query_map(params![address.as_bytes(), after, limit(rows_max)], |row| {
-        read(row, address)
-    })?;
+    let rows = get
+        .query_map(params![address.as_bytes(), after, limit(rows_max)], |row| read(row, address))?;
     rows.collect()
 }
 

@@ -1,7 +1,7 @@
 //! Reading a beat's body without building a tree of it.
 
-use axme_api::error::{ErrorCode, FieldError};
 use axme_api::JsonObject;
+use axme_api::error::{ErrorCode, FieldError};
 use axme_api::mesh::{HeartbeatMetrics, Progress};
 use axme_store::instances::Said;
 use axme_store::ledger::Usage;
