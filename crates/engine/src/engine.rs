@@ -1,5 +1,7 @@
 //! The running core, put together: what the edges hold on to.
 
+mod requeues;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +21,8 @@ use crate::instances::Instances;
 use crate::intents::{IntentOptions, Intents};
 use crate::missed::{self, Missed};
 use crate::observer::{FLUSH_EVERY, Observer};
-use crate::requeues::Requeues;
 use crate::schedule::{Schedule, Tick};
+use requeues::Requeues;
 
 /// How often epochs are looked after that have gone silent.
 const ROLL_EVERY: Duration = Duration::from_secs(2);
@@ -75,7 +77,7 @@ pub struct Engine {
     pub observer: Arc<Observer>,
     pub ledger: Arc<dyn Ledger>,
     pub options: EngineOptions,
-    pub(crate) requeues: Arc<Requeues>,
+    requeues: Arc<Requeues>,
     schedule: Schedule,
 }
 

@@ -3,7 +3,6 @@
 //! * [`enforcer`]: asked on every request, in memory; permits and denials.
 //! * [`control`]: the one write path; kills and their receipts.
 //! * [`intents`]: the work that passes through: admitted, delivered, watched, ended.
-//! * [`requeues`]: what resumes set free, in its receivers' queues again.
 //! * [`instances`]: the running copies of agents: what they say, and what they are told.
 //! * [`heartbeats`], [`observer`]: what is known of agents and kept for the audit.
 //! * [`schedule`]: what happens by itself.
@@ -21,7 +20,6 @@ pub mod instances;
 pub mod intents;
 mod missed;
 pub mod observer;
-pub mod requeues;
 pub mod schedule;
 
 pub use caller::Caller;

@@ -21,6 +21,7 @@ const ANY: Access = Access::Roles(&[Role::Owner, Role::Operator, Role::Viewer, R
 const PEOPLE: Access = Access::Roles(&[Role::Owner, Role::Operator, Role::Viewer]);
 const COMMANDERS: Access = Access::Roles(&[Role::Owner, Role::Operator]);
 const PARTIES: Access = Access::Roles(&[Role::Owner, Role::Operator, Role::Agent]);
+const AGENTS: Access = Access::Roles(&[Role::Agent]);
 const OWNERS: Access = Access::Roles(&[Role::Owner]);
 
 /// Method, path as the API document names it, who.
@@ -37,8 +38,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/mesh/agents/{agent}/resume", COMMANDERS),
     ("GET", "/v1/mesh/agents/{agent}/instances", ANY),
     ("GET", "/v1/mesh/agents/{agent}/last-state", ANY),
-    ("GET", "/v1/mesh/control/stream", PARTIES),
-    ("POST", "/v1/mesh/control/ack", PARTIES),
+    ("GET", "/v1/mesh/control/stream", AGENTS),
+    ("POST", "/v1/mesh/control/ack", AGENTS),
     ("GET", "/v1/mesh/kills/{kill_id}", PEOPLE),
     ("GET", "/v1/mesh/kills/{kill_id}/stream", PEOPLE),
     ("GET", "/v1/mesh/events", ANY),

@@ -32,6 +32,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(instances::list_instances))
         .routes(routes!(last_state::get_last_state))
         .routes(routes!(control::stream_control))
-        .routes(routes!(control::acknowledge))
+        .routes(routes!(control::acknowledge_kill))
         .routes(routes!(events::list_mesh_events))
 }

@@ -36,7 +36,7 @@ use crate::http::mesh::shown;
         (status = 503, description = "gateway_busy, store_unavailable, outcome_unknown", body = ErrorBody),
     )
 )]
-pub(in crate::http::mesh) async fn acknowledge(
+pub(in crate::http::mesh) async fn acknowledge_kill(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     body: Body<AckRequest>,

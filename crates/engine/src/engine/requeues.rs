@@ -11,8 +11,8 @@ use axme_core::id::Revision;
 use axme_core::state::State;
 use axme_store::WriteError;
 
+use super::Engine;
 use crate::enforcer::{Cell, Topic};
-use crate::engine::Engine;
 use crate::holding::{self, FollowsHolds, HoldsChanged};
 
 /// Intents of a resumed agent that are requeued together.
@@ -25,7 +25,7 @@ const NOTED_EVERY: u64 = 1_000;
 
 /// The resumes that this replica knows of and does not know to be done.
 #[derive(Debug, Default)]
-pub struct Requeues(Mutex<Due>);
+pub(super) struct Requeues(Mutex<Due>);
 
 #[derive(Debug)]
 struct Due {
@@ -167,7 +167,7 @@ impl Engine {
     }
 
     /// Takes up resumes that another replica, or an earlier life of this one, has not finished.
-    pub(crate) async fn look_after_requeues(&self) -> Result<(), WriteError> {
+    pub(super) async fn look_after_requeues(&self) -> Result<(), WriteError> {
         if self.requeues.is_unread() {
             self.read_resumes().await?;
         }
