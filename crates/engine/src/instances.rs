@@ -37,6 +37,8 @@ use known::Known;
 pub const INSTANCES_HERE_MAX: usize = 100_000;
 /// An instance that was not heard for so long makes room for another.
 const MAKES_ROOM_AFTER: Duration = Duration::from_secs(300);
+/// Instances that are written together at most: a kill waits no longer for its own.
+const SAVED_TOGETHER_MAX: usize = 512;
 /// Kills whose instances wait to be frozen; beyond them the oldest are left to other replicas.
 const FREEZES_WAITING_MAX: usize = 10_000;
 
@@ -50,6 +52,8 @@ pub struct Instances {
     count: AtomicUsize,
     /// Each is in here once at most.
     unsaved: Mutex<Vec<Arc<Heard>>>,
+    /// Held from taking what is unsaved until it is written.
+    saving: tokio::sync::Mutex<()>,
     to_freeze: Mutex<VecDeque<(KillId, AddressId)>>,
     any_to_freeze: Notify,
     /// Woken when an instance may have said something about a kill.
@@ -83,6 +87,7 @@ impl Instances {
             agents: papaya::HashMap::new(),
             count: AtomicUsize::new(0),
             unsaved: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
             to_freeze: Mutex::default(),
             any_to_freeze: Notify::new(),
             words: Notify::new(),
@@ -104,12 +109,24 @@ impl Instances {
 
     /// Writes what was heard since the last time.
     pub async fn save(&self) -> Result<(), WriteError> {
-        let unsaved = std::mem::take(&mut *self.lock_unsaved());
-        self.write(unsaved).await
+        loop {
+            let _saving = self.saving.lock().await;
+            let some = {
+                let mut unsaved = self.lock_unsaved();
+                let rest = unsaved.len().saturating_sub(SAVED_TOGETHER_MAX);
+                unsaved.split_off(rest)
+            };
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.write(some).await?;
+        }
     }
 
     /// As [`Instances::save`], of one agent: so that a list of its instances is the newest.
     pub async fn save_of(&self, address_id: AddressId) -> Result<(), WriteError> {
+        // What another is writing must be there when this returns.
+        let _saving = self.saving.lock().await;
         let of_agent = {
             let mut unsaved = self.lock_unsaved();
             unsaved.extract_if(.., |heard| heard.address_id == address_id).collect()

@@ -9,6 +9,8 @@
 
 #[path = "http/caller.rs"]
 mod caller;
+#[path = "http/frames.rs"]
+mod frames;
 #[path = "http/gateway.rs"]
 mod gateway;
 #[path = "http/world.rs"]
@@ -34,6 +36,8 @@ mod health;
 mod held;
 #[path = "http/identity.rs"]
 mod identity;
+#[path = "http/instances.rs"]
+mod instances;
 #[path = "http/keys.rs"]
 mod keys;
 #[path = "http/kill.rs"]

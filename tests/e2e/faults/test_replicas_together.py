@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 from cli import Cli
@@ -76,6 +77,39 @@ def test_a_kill_ends_the_streams_at_every_replica_and_its_record_fills(replicas:
         return states == dict.fromkeys(replicas.names, "enforced") and closed == len(replicas.all)
 
     eventually("the record names every replica and all that was closed", record)
+
+
+def test_an_instance_at_another_replica_is_told_and_its_word_is_in_the_answer_of_the_kill(replicas: Replicas) -> None:
+    mailer = replicas.alpha.owner.create_agent("mailer")
+    path = "/v1/mesh/control/stream?instance_id=worker-1"
+    api = Api(replicas.beta.url, mailer.key)
+    connection = api.connect(timeout_s=20.0)
+    connection.request("GET", path, headers=api.auth())
+    stream = connection.getresponse()
+    assert "control.state" in stream.read1(4096).decode()
+    api.post("/v1/mesh/heartbeat", {"instance_id": "worker-1", "progress": {"done": 6074, "total": 50000}}).expect()
+
+    def stop() -> None:
+        told = stream.read1(4096).decode()
+        data = next(line for line in told.splitlines() if line.startswith("data: "))
+        kill = json.loads(data.removeprefix("data: "))["kill"]
+        # Said at the third replica.
+        ack = {"kill_id": kill["kill_id"], "instance_id": "worker-1"}
+        Api(replicas.gamma.url, mailer.key).post("/v1/mesh/control/ack", ack).expect()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    order = {"wait_instances_ms": 10_000}
+    killed = replicas.alpha.owner.post(f"/v1/mesh/agents/{mailer.address}/kill", order).expect()
+    thread.join(10.0)
+    connection.close()
+    assert [each["state"] for each in killed["instances"]] == ["stopped"]
+    assert killed["instance_totals"]["sentence"] == "1 of 1 stopped; 6,074 done, 43,926 not"
+    for replica in replicas.all:
+        seen = replica.owner.get(f"/v1/mesh/agents/{mailer.address}/instances").expect()
+        assert [each["instance_id"] for each in seen["instances"]] == ["worker-1"]
+    resumed = replicas.gamma.owner.post(f"/v1/mesh/agents/{mailer.address}/resume").expect()
+    assert resumed["instances"][0]["progress"] == {"done": 6074, "total": 50000, "unit": None}
 
 
 def test_the_command_line_lists_the_replicas(replicas: Replicas, cli: Cli) -> None:

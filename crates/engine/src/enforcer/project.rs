@@ -14,6 +14,9 @@ use super::{Cell, Enforcer, KeyCell};
 impl Enforcer {
     /// Projects a whole state, as it was loaded.
     pub fn project_all(&self, state: &State) {
+        // Made large at once: growing step by step copies what is there each time.
+        self.cells.pin().reserve(state.agents().len());
+        self.keys.pin().reserve(state.keys().len());
         for workspace in state.workspaces() {
             let imposed = workspace.holds.run_state();
             self.imposed.pin().insert(workspace.workspace_id, imposed);

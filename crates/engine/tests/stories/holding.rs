@@ -6,7 +6,7 @@ use axme_core::state::State;
 use axme_engine::control::{Carried, ControlError, KillOutcome};
 use axme_engine::intents::IntentError;
 
-use crate::world::{World, delivered};
+use crate::world::{World, cursor_of_last, delivered};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn intents_flow_to_a_listening_receiver_in_order() {
@@ -45,6 +45,24 @@ async fn what_a_killed_sender_had_queued_is_held_and_flows_in_order_after_its_re
     let ((numbers, _), carried) = tokio::join!(delivered(&mut stream), resumed);
     assert!(matches!(carried, Carried::Entry { before: false, .. }));
     assert_eq!(numbers, [0, 1, 2, 3, 4], "held while killed, then each once and in order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_resume_sets_free_flows_also_when_its_replica_ended_too_early() {
+    let world = World::new().await;
+    for n in 0..5 {
+        world.send(n).await.unwrap();
+    }
+    world.kill(&world.campaign).await;
+    let passed_over = world.send_as(&world.mailer, 9).await;
+    let last = cursor_of_last(&world).await;
+    assert!(passed_over.is_ok());
+    // The resume is in the log; nobody requeues, as if whoever took it had died there.
+    let seen = world.engine.control.read(State::revision);
+    world.resume_seeing(&world.campaign, seen).await.unwrap();
+    let world = world.restart().await;
+    let (numbers, _) = delivered(&mut world.listen(last).unwrap()).await;
+    assert_eq!(numbers, [0, 1, 2, 3, 4], "each once and in order, after what was passed on before");
 }
 
 #[tokio::test(flavor = "multi_thread")]

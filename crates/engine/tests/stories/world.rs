@@ -22,6 +22,7 @@ use axme_engine::intents::{
 use axme_engine::{Caller, Engine, EngineOptions, EngineParts};
 use axme_store::control::{IdempotencyKey, ReplicaProfile};
 use axme_store::faults::Faulty;
+use axme_store::ledger::QueueQuery;
 use axme_store::sqlite::{SqliteOptions, SqliteStore};
 use tokio_util::sync::CancellationToken;
 
@@ -41,19 +42,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let sqlite = SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap();
         let store = Arc::new(Faulty::new(&Arc::new(sqlite)));
-        let parts = EngineParts {
-            log: Arc::<Faulty>::clone(&store),
-            ledger: Arc::<Faulty>::clone(&store),
-            clock: Clock::system(),
-            replica: ReplicaProfile {
-                replica_id: "here".into(),
-                region: None,
-                version: "0".into(),
-                lease: Lease::DEFAULT,
-            },
-            options: EngineOptions::default(),
-        };
-        let engine = Engine::start(parts).await.unwrap();
+        let engine = start(&store).await;
         let first = Bootstrap {
             organization: "myorg".into(),
             workspace: "production".into(),
@@ -68,13 +57,34 @@ impl World {
         Self { engine, store, operator, campaign, mailer, connection, _folder: folder }
     }
 
+    /// Ends the engine and begins another one at the same store.
+    pub(crate) async fn restart(self) -> Self {
+        self.engine.stop().await;
+        let engine = start(&self.store).await;
+        let again = |caller: &Caller| {
+            let digest = self
+                .engine
+                .control
+                .read(|state| state.key(caller.key.key_id).map(|key| key.digest));
+            self::caller(&engine, &digest.unwrap())
+        };
+        let [operator, campaign, mailer] =
+            [again(&self.operator), again(&self.campaign), again(&self.mailer)];
+        Self { operator, campaign, mailer, engine, ..self }
+    }
+
     pub(crate) fn home(&self) -> WorkspaceId {
         self.operator.key.home
     }
 
     /// Sends e-mail `n` from the campaign to the mailer.
     pub(crate) async fn send(&self, n: u32) -> Result<Created, IntentError> {
-        let sender = self.engine.intents.sender(&self.campaign, None)?;
+        self.send_as(&self.campaign, n).await
+    }
+
+    /// Sends e-mail `n` from an agent to the mailer.
+    pub(crate) async fn send_as(&self, from: &Caller, n: u32) -> Result<Created, IntentError> {
+        let sender = self.engine.intents.sender(from, None)?;
         let request = IntentRequest {
             to: self.mailer.agent().unwrap().address.to_string(),
             intent_type: "intent.email.send.v1".into(),
@@ -85,7 +95,7 @@ impl World {
             delivery_attempts_max: 3,
             idempotency: None,
         };
-        self.engine.intents.create(&self.campaign, sender, request).await
+        self.engine.intents.create(from, sender, request).await
     }
 
     /// Kills an agent and answers what came of it.
@@ -176,6 +186,19 @@ pub(crate) async fn delivered(stream: &mut DeliveryStream) -> (Vec<u32>, u64) {
     (numbers, since)
 }
 
+/// The last cursor in the mailer's queue.
+pub(crate) async fn cursor_of_last(world: &World) -> u64 {
+    let receiver = world.mailer.agent().unwrap();
+    let query = QueueQuery {
+        workspace_id: receiver.workspace_id,
+        receiver: receiver.address.clone(),
+        since: 0,
+        statuses: Vec::new(),
+        rows_max: 100,
+    };
+    world.engine.ledger.queue(query).await.unwrap().last().unwrap().cursor
+}
+
 pub(crate) fn cell(caller: &Caller) -> &Arc<Cell> {
     caller.agent().unwrap()
 }
@@ -187,6 +210,22 @@ pub(crate) fn idempotency(key: &str) -> IdempotencyKey {
         key: key.into(),
         request: Hash::of_body(b"{}"),
     }
+}
+
+async fn start(store: &Arc<Faulty>) -> Engine {
+    let parts = EngineParts {
+        log: Arc::<Faulty>::clone(store),
+        ledger: Arc::<Faulty>::clone(store),
+        clock: Clock::system(),
+        replica: ReplicaProfile {
+            replica_id: "here".into(),
+            region: None,
+            version: "0".into(),
+            lease: Lease::DEFAULT,
+        },
+        options: EngineOptions::default(),
+    };
+    Engine::start(parts).await.unwrap()
 }
 
 fn caller(engine: &Engine, digest: &KeyDigest) -> Caller {

@@ -16,6 +16,7 @@ stories![
     the_newest_metadata_stands_for_an_agent,
     a_kill_freezes_what_was_said_last,
     what_is_said_late_is_added_and_a_stop_is_said_once,
+    a_word_that_comes_before_the_freezing_takes_nothing_from_it,
     an_instance_that_is_not_heard_is_forgotten,
 ];
 
@@ -190,6 +191,23 @@ async fn what_is_said_late_is_added_and_a_stop_is_said_once(stage: Stage) -> Res
     ensure!(stopped.late, "it was said late");
     let totals = stage.ledger().frozen(kill, at(15)).await?.totals;
     ensure_eq!((totals.instances, totals.stopped, totals.awaited), (2, 1, 0), "the totals");
+    Ok(())
+}
+
+async fn a_word_that_comes_before_the_freezing_takes_nothing_from_it(
+    stage: Stage,
+) -> Result<(), Broken> {
+    let (agent, kill) = (agent(&stage), KillId::from_uuid(stage.uuid()));
+    stage.ledger().save_instances(vec![heard(agent, "a", 20, said(r#"{"at":1}"#, 70))]).await?;
+    let metadata = Some(r#"{"at":2}"#.into());
+    let late = Word { said: Said { metadata, ..Said::default() }, ..word(kill, "a", 22) };
+    stage.ledger().keep_word(late).await?;
+    stage.ledger().freeze(kill, agent, at(23)).await?;
+    let kept = frozen(&stage, kill).await?;
+    let Some(one) = kept.first() else { return Err(Broken("nothing is kept".to_owned())) };
+    ensure_eq!(one.metadata.as_deref(), Some(r#"{"at":2}"#), "what was said late");
+    ensure_eq!(one.progress.as_ref().map(|at| at.done), Some(70), "what was said before");
+    ensure_eq!((one.streams, one.region.as_deref()), (1, Some("eu")), "what is known of it");
     Ok(())
 }
 

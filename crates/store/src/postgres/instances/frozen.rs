@@ -12,7 +12,7 @@ use crate::postgres::columns::{Columns as _, int, limit, storable};
 use crate::postgres::failure::Failure;
 use crate::postgres::session::{Parameters, Session};
 
-/// What an instance has said about the kill itself is not replaced.
+/// What an instance has said about the kill itself is not replaced, and what it left out is added.
 const FREEZE: &str = "
     INSERT INTO kill_instance AS held (kill_id, instance_id, at, inferred, version, region,
         last_seen_at, streams, done, total, unit, metadata)
@@ -20,11 +20,19 @@ const FREEZE: &str = "
         metadata
     FROM instance WHERE address_id = $2 AND ended_at IS NULL ORDER BY instance_id LIMIT $4
     ON CONFLICT (kill_id, instance_id) DO UPDATE SET
-        inferred = EXCLUDED.inferred, version = EXCLUDED.version, region = EXCLUDED.region,
-        last_seen_at = EXCLUDED.last_seen_at, streams = greatest(held.streams, EXCLUDED.streams),
-        done = EXCLUDED.done, total = EXCLUDED.total, unit = EXCLUDED.unit,
-        metadata = EXCLUDED.metadata
-    WHERE NOT held.late AND held.last_seen_at <= EXCLUDED.last_seen_at";
+        version = coalesce(held.version, EXCLUDED.version),
+        region = coalesce(held.region, EXCLUDED.region),
+        last_seen_at = greatest(held.last_seen_at, EXCLUDED.last_seen_at),
+        streams = greatest(held.streams, EXCLUDED.streams),
+        done = CASE WHEN held.late AND held.done IS NOT NULL
+            THEN held.done ELSE EXCLUDED.done END,
+        total = CASE WHEN held.late AND held.done IS NOT NULL
+            THEN held.total ELSE EXCLUDED.total END,
+        unit = CASE WHEN held.late AND held.done IS NOT NULL
+            THEN held.unit ELSE EXCLUDED.unit END,
+        metadata = CASE WHEN held.late AND held.metadata IS NOT NULL
+            THEN held.metadata ELSE EXCLUDED.metadata END
+    WHERE held.late OR held.last_seen_at <= EXCLUDED.last_seen_at";
 
 pub(super) async fn freeze(
     session: &Session,
@@ -88,35 +96,42 @@ pub(super) async fn keep(session: &Session, word: &Word) -> Result<bool, Failure
     rows.first().map_or(Ok(false), |row| row.plain(0))
 }
 
-pub(super) async fn of(
-    session: &Session,
-    kill: KillId,
-    heard_since: Timestamp,
-) -> Result<Frozen, Failure> {
-    let sql = "SELECT instance_id, inferred, version, region, last_seen_at, streams, via, after_ms,
-            done, total, unit, metadata, late, reported_after
-        FROM kill_instance WHERE kill_id = $1
-        ORDER BY via IS NOT NULL, instance_id LIMIT $2";
-    let rows = session.read(sql, &[kill.as_uuid(), &limit(INSTANCES_LISTED_MAX)]).await?;
-    let instances = rows.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(Frozen { instances, totals: totals(session, kill, heard_since).await? })
-}
-
-async fn totals(
-    session: &Session,
-    kill: KillId,
-    heard_since: Timestamp,
-) -> Result<FrozenTotals, Failure> {
-    let sql = "SELECT count(*), count(via),
+/// The instances and their sum in one reading: that nobody is awaited must not be newer than what is
+/// said of each.
+const FROZEN: &str = "
+    WITH kept AS MATERIALIZED (
+        SELECT * FROM kill_instance WHERE kill_id = $1
+    ), totals AS (
+        SELECT count(*), count(via),
             count(*) FILTER (WHERE via IS NULL AND last_seen_at <= $2),
             count(*) FILTER (WHERE via IS NULL AND streams > 0),
             least(sum(done), 9223372036854775807)::bigint,
             least(sum(greatest(total - done, 0)), 9223372036854775807)::bigint,
             count(DISTINCT coalesce(unit, '')) FILTER (WHERE done IS NOT NULL), max(unit)
-        FROM kill_instance WHERE kill_id = $1";
-    let heard_since = heard_since.as_micros();
-    let row = session.read_one(sql, &[kill.as_uuid(), &heard_since]).await?;
-    let Some(row) = row else { return Ok(FrozenTotals::default()) };
+        FROM kept
+    ), listed AS (
+        SELECT instance_id, inferred, version, region, last_seen_at, streams, via, after_ms, done,
+            total, unit, metadata, late, reported_after
+        FROM kept ORDER BY via IS NOT NULL, instance_id LIMIT $3
+    )
+    SELECT totals.*, listed.* FROM totals LEFT JOIN listed ON true
+    ORDER BY listed.via IS NOT NULL, listed.instance_id";
+/// The column at which an instance begins.
+const INSTANCE: usize = 8;
+
+pub(super) async fn of(
+    session: &Session,
+    kill: KillId,
+    heard_since: Timestamp,
+) -> Result<Frozen, Failure> {
+    let (heard_since, rows_max) = (heard_since.as_micros(), limit(INSTANCES_LISTED_MAX));
+    let rows = session.read(FROZEN, &[kill.as_uuid(), &heard_since, &rows_max]).await?;
+    let totals = rows.first().map(totals).transpose()?.unwrap_or_default();
+    let listed = if totals.instances == 0 { &[] } else { &*rows };
+    Ok(Frozen { instances: listed.iter().map(read).collect::<Result<_, _>>()?, totals })
+}
+
+fn totals(row: &Row) -> Result<FrozenTotals, Failure> {
     Ok(FrozenTotals {
         instances: row.number(0)?,
         stopped: row.number(1)?,
@@ -129,19 +144,19 @@ async fn totals(
 }
 
 fn read(row: &Row) -> Result<FrozenInstance, Failure> {
-    let via = row.optional_text(6)?;
-    let after_ms: Option<f64> = row.plain(7)?;
+    let via = row.optional_text(INSTANCE + 6)?;
+    let after_ms: Option<f64> = row.plain(INSTANCE + 7)?;
     Ok(FrozenInstance {
-        instance_id: row.text(0)?,
-        inferred: row.plain(1)?,
-        version: row.optional_text(2)?,
-        region: row.optional_text(3)?,
-        last_seen_at: row.time(4)?,
-        streams: row.number(5)?,
+        instance_id: row.text(INSTANCE)?,
+        inferred: row.plain(INSTANCE + 1)?,
+        version: row.optional_text(INSTANCE + 2)?,
+        region: row.optional_text(INSTANCE + 3)?,
+        last_seen_at: row.time(INSTANCE + 4)?,
+        streams: row.number(INSTANCE + 5)?,
         stopped: via.and_then(|via| Via::parse(&via)).zip(after_ms),
-        progress: progress(row, 8)?,
-        metadata: row.optional_text(11)?,
-        late: row.plain(12)?,
-        reported_after: row.number(13)?,
+        progress: progress(row, INSTANCE + 8)?,
+        metadata: row.optional_text(INSTANCE + 11)?,
+        late: row.plain(INSTANCE + 12)?,
+        reported_after: row.number(INSTANCE + 13)?,
     })
 }

@@ -11,7 +11,7 @@ use crate::instances::{
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::{Columns as _, int, limit};
 
-/// What an instance has said about the kill itself is not replaced.
+/// What an instance has said about the kill itself is not replaced, and what it left out is added.
 const FREEZE: &str = "
     INSERT INTO kill_instance (kill_id, instance_id, at, inferred, version, region, last_seen_at,
         streams, done, total, unit, metadata)
@@ -19,11 +19,14 @@ const FREEZE: &str = "
         metadata
     FROM instance WHERE address_id = ?2 AND ended_at IS NULL LIMIT ?4
     ON CONFLICT (kill_id, instance_id) DO UPDATE SET
-        inferred = excluded.inferred, version = excluded.version, region = excluded.region,
-        last_seen_at = excluded.last_seen_at, streams = max(streams, excluded.streams),
-        done = excluded.done, total = excluded.total, unit = excluded.unit,
-        metadata = excluded.metadata
-    WHERE late = 0 AND last_seen_at <= excluded.last_seen_at";
+        version = coalesce(version, excluded.version), region = coalesce(region, excluded.region),
+        last_seen_at = max(last_seen_at, excluded.last_seen_at),
+        streams = max(streams, excluded.streams),
+        total = iif(late AND done IS NOT NULL, total, excluded.total),
+        unit = iif(late AND done IS NOT NULL, unit, excluded.unit),
+        done = iif(late AND done IS NOT NULL, done, excluded.done),
+        metadata = iif(late AND metadata IS NOT NULL, metadata, excluded.metadata)
+    WHERE late OR last_seen_at <= excluded.last_seen_at";
 
 pub(super) fn freeze(
     batch: &Batch<'_>,
@@ -79,6 +82,15 @@ pub(super) fn keep(batch: &Batch<'_>, word: &Word) -> Result<bool> {
 }
 
 pub(super) fn of(connection: &Connection, kill: KillId, heard_since: Timestamp) -> Result<Frozen> {
+    // One reading: that nobody is awaited must not be newer than what is said of each.
+    let reading = connection.unchecked_transaction()?;
+    let frozen =
+        Frozen { totals: totals(&reading, kill, heard_since)?, instances: listed(&reading, kill)? };
+    reading.commit()?;
+    Ok(frozen)
+}
+
+fn listed(connection: &Connection, kill: KillId) -> Result<Vec<FrozenInstance>> {
     let mut get = connection.prepare_cached(
         "SELECT instance_id, inferred, version, region, last_seen_at, streams, via, after_ms, done,
              total, unit, metadata, late, reported_after
@@ -86,8 +98,7 @@ pub(super) fn of(connection: &Connection, kill: KillId, heard_since: Timestamp) 
          ORDER BY via IS NOT NULL, instance_id LIMIT ?2",
     )?;
     let rows = get.query_map(params![kill.as_bytes(), limit(INSTANCES_LISTED_MAX)], read)?;
-    let instances = rows.collect::<Result<_>>()?;
-    Ok(Frozen { instances, totals: totals(connection, kill, heard_since)? })
+    rows.collect()
 }
 
 fn totals(connection: &Connection, kill: KillId, heard_since: Timestamp) -> Result<FrozenTotals> {
