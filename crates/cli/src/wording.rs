@@ -1,6 +1,8 @@
 //! Sentences about answers, for people.
 
-use axme_api::mesh::{Kill, KillSummary, ReplicaReceipt, ReplicaState, ResumeAnswer};
+use axme_api::mesh::{
+    InstanceTotals, Kill, KillSummary, ReplicaReceipt, ReplicaState, ResumeAnswer,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,6 +23,12 @@ pub(crate) fn kill_sentence(kill: &Kill) -> String {
     let took = milliseconds(receipt.enforced_in_ms);
     let before = if kill.already { " Another hold was in force already." } else { "" };
     format!("{} stopped in {took}: {}.{before}", kill.address, parts.join(", "))
+}
+
+/// What its instances did, where any is known.
+pub(crate) fn instances_sentence(totals: &InstanceTotals) -> Option<String> {
+    let told = || format!("Instances: {}.", totals.sentence);
+    (totals.total > 0).then(told)
 }
 
 /// What a resume did.

@@ -114,6 +114,9 @@ fn tell(output: &mut Output<'_>, target: &str, answer: &Value) -> Result<(), Fai
         return output.line(format_args!("{target} stopped. The gateway answered: {answer}"));
     };
     output.line(wording::kill_sentence(&killed.kill))?;
+    if let Some(instances) = wording::instances_sentence(&killed.instance_totals) {
+        output.line(instances)?;
+    }
     output.line(format_args!("  kill    {}", killed.kill.kill_id))?;
     output.line(format_args!("  resume  axme resume {target}"))
 }

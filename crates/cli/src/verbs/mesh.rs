@@ -1,5 +1,7 @@
 //! `axme mesh` (and `axme ps`): which agents live, what happened to them.
 
+mod instances;
+
 use super::{kill, resume};
 use crate::client::{self, Client, path_part};
 use crate::context::Context;
@@ -20,6 +22,8 @@ pub(crate) enum Mesh {
     List(List),
     /// Show one agent
     Get(Get),
+    /// List the running copies of an agent
+    Instances(instances::Instances),
     Kill(kill::Kill),
     Resume(resume::Resume),
     /// Show what happened, newest first
@@ -62,6 +66,7 @@ impl Mesh {
         match self {
             Self::List(verb) => verb.run(context),
             Self::Get(verb) => verb.run(context),
+            Self::Instances(verb) => verb.run(context),
             Self::Kill(verb) => verb.run(context),
             Self::Resume(verb) => verb.run(context),
             Self::Events(verb) => verb.run(context),
