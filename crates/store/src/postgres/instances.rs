@@ -69,11 +69,12 @@ impl Instances for PgStore {
     }
 
     async fn keep_word(&self, word: Word) -> Result<bool, WriteError> {
+        // Not beside kills: agents say this, as often as they like.
+        frozen::require_storable(&word)?;
         let kill = word.kill;
-        let session = self.control.session().await?;
-        let stopped_before = control::answered(&session, frozen::keep(&session, &word)).await?;
+        let before = job!(&self.jobs, |session, _me| [word] frozen::keep(session, word))?;
         self.hints.say(Hint::Kill(kill));
-        Ok(stopped_before)
+        Ok(before)
     }
 
     async fn frozen(&self, kill: KillId, heard_since: Timestamp) -> Result<Frozen, StoreError> {

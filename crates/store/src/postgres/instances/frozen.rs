@@ -67,9 +67,13 @@ const KEEP: &str = "
     )
     SELECT EXISTS (SELECT FROM before WHERE via IS NOT NULL)";
 
-pub(super) async fn keep(session: &Session, word: &Word) -> Result<bool, Failure> {
+/// The refusal of what the store cannot keep.
+pub(super) fn require_storable(word: &Word) -> Result<(), Failure> {
     storable(&word.instance_id)?;
-    kept::storable_said(&word.said)?;
+    kept::storable_said(&word.said)
+}
+
+pub(super) async fn keep(session: &Session, word: &Word) -> Result<bool, Failure> {
     let progress = word.said.progress.as_ref();
     let (done, total) =
         (progress.map(|at| int(at.done)), progress.and_then(|at| at.total).map(int));
