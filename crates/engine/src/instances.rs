@@ -52,6 +52,8 @@ pub struct Instances {
     count: AtomicUsize,
     /// Each is in here once at most.
     unsaved: Mutex<Vec<Arc<Heard>>>,
+    /// Not in memory any more, and in the store still. No more than made room for others.
+    forgotten: Mutex<Vec<(AddressId, Box<str>)>>,
     /// Held from taking what is unsaved until it is written.
     saving: tokio::sync::Mutex<()>,
     to_freeze: Mutex<VecDeque<(KillId, AddressId)>>,
@@ -87,6 +89,7 @@ impl Instances {
             agents: papaya::HashMap::new(),
             count: AtomicUsize::new(0),
             unsaved: Mutex::default(),
+            forgotten: Mutex::default(),
             saving: tokio::sync::Mutex::default(),
             to_freeze: Mutex::default(),
             any_to_freeze: Notify::new(),
@@ -117,10 +120,15 @@ impl Instances {
                 unsaved.split_off(rest)
             };
             if some.is_empty() {
-                return Ok(());
+                break;
             }
             self.write(some).await?;
         }
+        let forgotten = {
+            let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *forgotten)
+        };
+        if forgotten.is_empty() { Ok(()) } else { self.ledger.forget_instances(forgotten).await }
     }
 
     /// As [`Instances::save`], of one agent: so that a list of its instances is the newest.
@@ -165,8 +173,11 @@ impl Instances {
             count >= INSTANCES_MAX || self.count.load(Ordering::Relaxed) >= INSTANCES_HERE_MAX
         };
         if full(known.count()) {
-            let dropped = known.make_room(message.at.minus(MAKES_ROOM_AFTER));
-            self.count.fetch_sub(dropped, Ordering::Relaxed);
+            let idle = known.make_room(message.at.minus(MAKES_ROOM_AFTER));
+            self.count.fetch_sub(idle.len(), Ordering::Relaxed);
+            let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+            forgotten.extend(idle.into_iter().map(|heard| (address_id, heard.name.text())));
+            drop(forgotten);
             if full(known.count()) {
                 return Err(TooMany);
             }

@@ -21,6 +21,12 @@ pub trait Instances: Send + Sync + std::fmt::Debug {
     /// word replaces nothing.
     async fn save_instances(&self, instances: Vec<Instance>) -> Result<(), WriteError>;
 
+    /// Forgets instances: their agents have too many.
+    async fn forget_instances(
+        &self,
+        forgotten: Vec<(AddressId, Box<str>)>,
+    ) -> Result<(), WriteError>;
+
     /// Instances of an agent by their ids, at most [`INSTANCES_LISTED_MAX`], after `after`.
     async fn instances(
         &self,

@@ -33,8 +33,9 @@ pub struct KillAnswer {
     /// The agent's instances, those that have not stopped first; 1000 at most.
     #[serde(default)]
     pub instances: Vec<KilledInstance>,
+    /// `null` when they were not counted in time: the record of the kill has them.
     #[serde(default)]
-    pub instance_totals: InstanceTotals,
+    pub instance_totals: Option<InstanceTotals>,
 }
 
 /// One order to stop one agent, and what came of it.

@@ -114,7 +114,7 @@ fn tell(output: &mut Output<'_>, target: &str, answer: &Value) -> Result<(), Fai
         return output.line(format_args!("{target} stopped. The gateway answered: {answer}"));
     };
     output.line(wording::kill_sentence(&killed.kill))?;
-    if let Some(instances) = wording::instances_sentence(&killed.instance_totals) {
+    if let Some(instances) = killed.instance_totals.as_ref().and_then(wording::instances_sentence) {
         output.line(instances)?;
     }
     output.line(format_args!("  kill    {}", killed.kill.kill_id))?;

@@ -57,12 +57,11 @@ impl Known {
         (heard, instances.len() > before)
     }
 
-    /// Forgets who was not heard since; how many.
-    pub(super) fn make_room(&self, not_since: Timestamp) -> usize {
+    /// Forgets who was not heard since, and answers them.
+    pub(super) fn make_room(&self, not_since: Timestamp) -> Vec<Arc<Heard>> {
         let mut instances = self.lock();
-        let before = instances.len();
-        instances.retain(|_, heard| !heard.is_idle_since(not_since));
-        before - instances.len()
+        let idle = instances.extract_if(|_, heard| heard.is_idle_since(not_since));
+        idle.map(|(_, heard)| heard).collect()
     }
 
     pub(super) fn push_change(&self, change: RunStateChange) {

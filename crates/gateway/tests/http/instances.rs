@@ -265,3 +265,35 @@ async fn what_an_instance_cannot_say_is_refused_by_its_name() {
     let patient = json!({ "wait_instances_ms": 10_001 });
     owner.post(&mailer.path("kill"), patient).await.refused(422, "schema_invalid");
 }
+
+#[tokio::test]
+async fn more_instances_than_are_kept_are_served_and_told_of_a_kill_all_the_same() {
+    let gateway = Gateway::start().await;
+    let owner = gateway.owner();
+    let mailer = Agent::make(&gateway, &owner, "mailer").await;
+    for n in 0..10_000 {
+        beat(&mailer, json!({ "instance_id": format!("w{n}") })).await;
+    }
+    let one_more = beat(&mailer, json!({ "instance_id": "one-more" })).await;
+    assert_eq!(
+        (&one_more["instance_id"], &one_more["run_state"]),
+        (&Value::Null, &json!("active"))
+    );
+    let path = "/v1/mesh/control/stream?instance_id=one-more";
+    mailer.caller.get(path).await.refused(429, "too_many_instances");
+    // Those that are known go on.
+    control_stream(&mailer, "w7", "").await.next().await;
+    let listed = owner.get(&format!("{}?limit=1000", mailer.path("instances"))).await.ok();
+    assert_eq!(listed["summary"]["total"], json!(10_000));
+    assert_eq!(listed["instances_max"], json!(10_000));
+    let killed = kill(&owner, &mailer).await;
+    let record = loop {
+        let record = record(&owner, &killed).await;
+        if record["instance_totals"]["total"] == json!(10_000) {
+            break record;
+        }
+    };
+    assert_eq!(record["instances"].as_array().unwrap().len(), 1_000, "the list is bounded");
+    let told = beat(&mailer, json!({ "instance_id": "one-more" })).await;
+    assert_eq!(told["kill"]["kill_id"], killed["kill_id"]);
+}

@@ -224,5 +224,11 @@ async fn an_instance_that_is_not_heard_is_forgotten(stage: Stage) -> Result<(), 
     };
     while stage.ledger().retain(retention).await? {}
     ensure_eq!(&*only(&stage, agent).await?.instance_id, "new", "who is left");
+    let (other, gone) = (AddressId::from_uuid(stage.uuid()), vec![(agent, "new".into())]);
+    stage.ledger().forget_instances(vec![(other, "new".into())]).await?;
+    ensure_eq!(&*only(&stage, agent).await?.instance_id, "new", "another's is forgotten");
+    stage.ledger().forget_instances(gone).await?;
+    let left = stage.ledger().instances(agent, None, 10).await?;
+    ensure!(left.is_empty(), "the instance is not forgotten");
     Ok(())
 }

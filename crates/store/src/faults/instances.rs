@@ -14,6 +14,13 @@ impl Instances for Faulty {
         self.ledger.save_instances(instances).await
     }
 
+    async fn forget_instances(
+        &self,
+        forgotten: Vec<(AddressId, Box<str>)>,
+    ) -> Result<(), WriteError> {
+        self.ledger.forget_instances(forgotten).await
+    }
+
     async fn instances(
         &self,
         address: AddressId,

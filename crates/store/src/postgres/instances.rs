@@ -30,6 +30,17 @@ impl Instances for PgStore {
         Ok(())
     }
 
+    async fn forget_instances(
+        &self,
+        forgotten: Vec<(AddressId, Box<str>)>,
+    ) -> Result<(), WriteError> {
+        for part in forgotten.chunks(INSTANCES_SAVED_MAX) {
+            let part = part.to_vec();
+            job!(&self.jobs, |session, me| [part] kept::forget(session, me, part))?;
+        }
+        Ok(())
+    }
+
     async fn instances(
         &self,
         address: AddressId,

@@ -25,7 +25,7 @@ pub(super) async fn migrate(session: &Session, schema: &str) -> Result<(), Failu
         // The lock is held to the end of the transaction; whoever waited for it finds the version
         // taken, which ends the script before anything is made twice.
         let script = format!(
-            "BEGIN; SET LOCAL statement_timeout = 60000;
+            "BEGIN; SET LOCAL statement_timeout = 60000; SET LOCAL lock_timeout = 60000;
              SELECT pg_advisory_xact_lock(hashtext('axme'), hashtext('{schema}'));
              {create}
              CREATE TABLE IF NOT EXISTS schema_version (

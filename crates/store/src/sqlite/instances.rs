@@ -27,6 +27,17 @@ impl Instances for SqliteStore {
         Ok(())
     }
 
+    async fn forget_instances(
+        &self,
+        forgotten: Vec<(AddressId, Box<str>)>,
+    ) -> Result<(), WriteError> {
+        for part in forgotten.chunks(INSTANCES_SAVED_MAX) {
+            let part = part.to_vec();
+            self.bulk(job(Size::SLICE, move |batch| Ok(kept::forget(batch, &part)?))).await?;
+        }
+        Ok(())
+    }
+
     async fn instances(
         &self,
         address: AddressId,

@@ -126,9 +126,9 @@ async fn stopped_instances(
     api: &Api,
     kill: &axme_api::mesh::Kill,
     patience: Duration,
-) -> (Vec<KilledInstance>, InstanceTotals) {
+) -> (Vec<KilledInstance>, Option<InstanceTotals>) {
     let (Ok(id), Ok(agent)) = (kill.kill_id.parse(), kill.address_id.parse()) else {
-        return Default::default();
+        return (Vec::new(), None);
     };
     let instances = Arc::clone(&api.engine().instances);
     // Its own task: what was heard is written also when nobody waits for it any more.
@@ -138,12 +138,15 @@ async fn stopped_instances(
         .spawn(async move { instances.stopped_within(id, agent, patience).await });
     let frozen = tokio::time::timeout(patience + READ_WITHIN, stopped).await;
     match frozen {
-        Ok(Ok(Ok(frozen))) => killed_instances::shown(frozen, api.engine().clock.wall()),
+        Ok(Ok(Ok(frozen))) => {
+            let (instances, totals) = killed_instances::shown(frozen, api.engine().clock.wall());
+            (instances, Some(totals))
+        }
         Ok(Ok(Err(error))) => {
             tracing::warn!(%error, kill = %id, "what instances did is in the kill's record later");
-            Default::default()
+            (Vec::new(), None)
         }
-        Ok(Err(_)) | Err(_) => Default::default(),
+        Ok(Err(_)) | Err(_) => (Vec::new(), None),
     }
 }
 

@@ -90,6 +90,25 @@ pub(super) fn storable_said(said: &Said) -> Result<(), Failure> {
     texts.into_iter().flatten().chain(unit).try_for_each(|text| storable(text))
 }
 
+const FORGET: &str = as_me!(
+    "gone AS (
+        DELETE FROM instance USING me, unnest($3::uuid[], $4::text[]) AS old (address, id)
+        WHERE address_id = old.address AND instance_id = old.id
+    )
+    SELECT EXISTS (SELECT FROM me)"
+);
+
+pub(super) async fn forget(
+    session: &Session,
+    me: &ReplicaEpoch,
+    forgotten: &[(AddressId, Box<str>)],
+) -> Result<(), Failure> {
+    let addresses: Vec<Uuid> = forgotten.iter().map(|(address, _)| *address.as_uuid()).collect();
+    let ids: Vec<&str> = forgotten.iter().map(|(_, id)| &**id).collect();
+    let parameters: Parameters<'_> = &[&me.replica_id, &int(me.epoch.0), &addresses, &ids];
+    rows::write(session, FORGET, parameters).await.map(drop)
+}
+
 pub(super) async fn of(
     session: &Session,
     address: AddressId,

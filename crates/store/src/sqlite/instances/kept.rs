@@ -52,6 +52,15 @@ pub(super) fn save(batch: &Batch<'_>, instances: &[Instance]) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn forget(batch: &Batch<'_>, forgotten: &[(AddressId, Box<str>)]) -> Result<()> {
+    let mut delete =
+        batch.statement("DELETE FROM instance WHERE address_id = ?1 AND instance_id = ?2")?;
+    for (address, instance) in forgotten {
+        delete.execute(params![address.as_bytes(), instance])?;
+    }
+    Ok(())
+}
+
 pub(super) fn of(
     connection: &Connection,
     address: AddressId,
