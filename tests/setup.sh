@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what the black-box tests need (`make setup`), or only says what is
 # missing (`--require`, used by `make test`).
-#   setup.sh PYTHON VENV LOCK STAMP
-#   setup.sh --require VENV LOCK STAMP
+#   setup.sh PYTHON VENV LOCK STAMP [VENV LOCK STAMP]...
+#   setup.sh --require VENV LOCK STAMP [VENV LOCK STAMP]...
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -25,11 +25,14 @@ has_pgbouncer() { has pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 environment_complete() { cmp -s "$1" "$2"; }
 
 require() {
-    venv=$1 lock=$2 stamp=$3 missing=0
-    if ! environment_complete "$lock" "$stamp"; then
-        echo "missing: the Python environment $venv with the packages of $lock." >&2
-        missing=1
-    fi
+    missing=0
+    while [ $# -ge 3 ]; do
+        if ! environment_complete "$2" "$3"; then
+            echo "missing: the Python environment $1 with the packages of $2." >&2
+            missing=1
+        fi
+        shift 3
+    done
     if ! has strace; then
         echo "missing: strace, with which a test sees that an answer waits for the disk." >&2
         missing=1
@@ -126,12 +129,18 @@ install_environment() {
 }
 
 if [ "$1" = --require ]; then
-    require "$2" "$3" "$4"
+    shift
+    require "$@"
     exit 0
 fi
-install_debian_packages "$1"
-check_python_version "$1"
-install_environment "$1" "$2" "$3" "$4"
+python=$1
+shift
+install_debian_packages "$python"
+check_python_version "$python"
+while [ $# -ge 3 ]; do
+    install_environment "$python" "$1" "$2" "$3"
+    shift 3
+done
 if ! has cargo; then
     echo "missing: a Rust toolchain (cargo). Install Rust as its own pages tell." >&2
     exit 2

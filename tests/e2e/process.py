@@ -16,7 +16,9 @@ from typing import TypeVar
 from gateway import Api
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BINARY = REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "axme"
+BUILT = REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "axme"
+# AXME_BIN names another binary to test than the one that was built here.
+BINARY = Path(os.environ.get("AXME_BIN") or BUILT)
 # `make test-long` sets it: the same stories with more rounds and another seed.
 LONG = bool(os.environ.get("E2E_LONG"))
 SEED = int(os.environ.get("E2E_SEED") or (secrets.randbits(32) if LONG else 1))

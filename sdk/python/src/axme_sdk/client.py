@@ -1,0 +1,4 @@
+from axme.client import AxmeClient
+from axme.config import AxmeClientConfig
+
+__all__ = ["AxmeClient", "AxmeClientConfig"]

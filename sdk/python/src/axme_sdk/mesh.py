@@ -1,0 +1,3 @@
+from axme.mesh import MeshClient
+
+__all__ = ["MeshClient"]
