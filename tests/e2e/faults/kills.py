@@ -87,6 +87,18 @@ def await_refused(at: Replica, agent: Agent, to: Agent) -> None:
     eventually(f"{at.name} refuses {agent.name}", refused)
 
 
+def await_resumed(at: Replica, agent: Agent, order: Order) -> None:
+    """Until this replica takes the resume. Meanwhile it may say that it cannot tell."""
+
+    def resumed() -> bool:
+        answer = at.owner.post(f"/v1/mesh/agents/{agent.address}/resume", {"revision": order.revision})
+        if answer.status != 503:
+            answer.expect()
+        return answer.status == 200
+
+    eventually(f"{at.name} resumes {agent.name}", resumed)
+
+
 def await_admitted(at: Replica, agent: Agent, to: Agent, key: str) -> None:
     """Until this replica admits the agent again: a resume does not wait for every replica."""
     api = Api(at.url, agent.key)

@@ -106,7 +106,7 @@ class Scene:
         self.assert_final()
         now = time.monotonic()
         self.stops = [replace(stop, resumed=now) if stop.is_open else stop for stop in self.stops]
-        at.owner.resume(self.victim.address, {"revision": order.revision})
+        kills.await_resumed(at, self.victim, order)
         self.await_both_flow()
 
     def end(self) -> None:
