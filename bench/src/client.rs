@@ -40,7 +40,18 @@ impl Blocking {
 
     /// Sends JSON, and answers what came back with a 2xx.
     pub fn call(&mut self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let (status, answer) = self.exchange(method, path, &body.to_string())?;
+        self.send(method, path, body)?;
+        self.answer(path)
+    }
+
+    /// Sends JSON. What comes back is read by [`Blocking::answer`].
+    pub fn send(&mut self, method: &str, path: &str, body: &Value) -> anyhow::Result<()> {
+        Ok(self.stream.write_all(&request(method, path, &self.key, &body.to_string()))?)
+    }
+
+    /// What came back, with a 2xx, of what was sent.
+    pub fn answer(&mut self, path: &str) -> anyhow::Result<Value> {
+        let (status, answer) = self.receive(path)?;
         if !(200..300).contains(&status) {
             bail!("{path} answered {status}: {answer}");
         }
@@ -49,11 +60,11 @@ impl Blocking {
 
     /// Answers the status and what came with it.
     pub fn ask(&mut self, path: &str) -> anyhow::Result<(u16, Value)> {
-        self.exchange("GET", path, "")
+        self.stream.write_all(&request("GET", path, &self.key, ""))?;
+        self.receive(path)
     }
 
-    fn exchange(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, Value)> {
-        self.stream.write_all(&request(method, path, &self.key, body))?;
+    fn receive(&mut self, path: &str) -> anyhow::Result<(u16, Value)> {
         self.received.clear();
         let head = loop {
             let mut part = [0; ANSWER_BYTES_FIRST];
@@ -116,6 +127,17 @@ impl Connection {
                 return;
             }
         }
+    }
+
+    /// Reads on in an answer that comes in frames, a chunk each, until a frame has come to its end;
+    /// answers what `look` makes of what has come since the last time.
+    pub async fn frame<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> anyhow::Result<T> {
+        while !self.received[..self.filled].ends_with(b"\n\n\r\n") {
+            self.receive().await?;
+        }
+        let seen = look(&self.received[..self.filled]);
+        self.filled = 0;
+        Ok(seen)
     }
 
     async fn receive(&mut self) -> anyhow::Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! The handler is as small as one in axum can be: one route, no key; it reads the request's body and
 //! writes the answer as JSON. What the gateway adds is ids, the key, its place, the decision, the
-//! sign of life, and what the answer says.
+//! sign of life, and what the answer says. A beat that names its instance is measured beside the
+//! same handler, which reads the name as bytes.
 
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::processor_time;
 use crate::results::{Results, median};
 use crate::server::{HEARTBEAT, Server};
 
+/// The body of a beat that names its instance.
+const NAMED: &str = r#"{"instance_id":"i-7"}"#;
 const AGENTS_COUNT: usize = 32;
 const CONNECTIONS_COUNT: usize = 64;
 const ROUNDS_COUNT: usize = 5;
@@ -23,35 +26,64 @@ const EXTRA_MICROSECONDS_MAX: f64 = 10.0;
 pub fn measure(results: &mut Results) -> anyhow::Result<()> {
     let (gateway, bare) = (Server::gateway()?, Server::bare()?);
     let agents = create_agents(&mut gateway.operator()?, "sender", AGENTS_COUNT)?;
-    let beats: Vec<_> =
-        agents.iter().map(|agent| request("POST", HEARTBEAT, &agent.key, "")).collect();
-    let mut rounds: Vec<(Round, Round)> = Vec::new();
+    let beats = |body| -> Vec<_> {
+        agents.iter().map(|agent| request("POST", HEARTBEAT, &agent.key, body)).collect()
+    };
+    let (plain, named) = (beats(""), beats(NAMED));
+    let (mut plain_rounds, mut named_rounds) = (Rounds::default(), Rounds::default());
     for _ in 0..ROUNDS_COUNT {
-        rounds.push((round(&gateway, &beats)?, round(&bare, &beats)?));
+        plain_rounds.0.push((round(&gateway, &plain)?, round(&bare, &plain)?));
+        named_rounds.0.push((round(&gateway, &named)?, round(&bare, &named)?));
     }
-    let of = |figure: fn(&(Round, Round)) -> f64| median(rounds.iter().map(figure).collect());
-    let ratio = of(|(gateway, bare)| gateway.a_second / bare.a_second);
-    let extra = of(|(gateway, bare)| gateway.microseconds - bare.microseconds);
+    let ratio = plain_rounds.median(|(gateway, bare)| gateway.a_second / bare.a_second);
     results.at_least("heartbeats, of a bare handler's rate", ratio, RATIO_MIN, "");
-    results.note(
-        "heartbeats a second: gateway, bare handler",
-        format!("{:.0}, {:.0}", of(|round| round.0.a_second), of(|round| round.1.a_second)),
-    );
+    results.note("heartbeats a second: gateway, bare handler", plain_rounds.rates());
     results.at_most(
         "processor time of a heartbeat above the bare handler's",
-        extra,
+        plain_rounds.extra_microseconds(),
+        EXTRA_MICROSECONDS_MAX,
+        "µs",
+    );
+    results.note("processor time of a request: gateway, bare handler", plain_rounds.times());
+    results.at_most(
+        "processor time of a heartbeat with an instance id above the bare handler's",
+        named_rounds.extra_microseconds(),
         EXTRA_MICROSECONDS_MAX,
         "µs",
     );
     results.note(
-        "processor time of a request: gateway, bare handler",
+        "with an instance id, a second and processor time: gateway, bare handler",
+        format!("{}; {}", named_rounds.rates(), named_rounds.times()),
+    );
+    Ok(())
+}
+
+/// Rounds of the gateway and of the bare handler, in turns.
+#[derive(Default)]
+struct Rounds(Vec<(Round, Round)>);
+
+impl Rounds {
+    fn median(&self, figure: fn(&(Round, Round)) -> f64) -> f64 {
+        median(self.0.iter().map(figure).collect())
+    }
+
+    fn extra_microseconds(&self) -> f64 {
+        self.median(|(gateway, bare)| gateway.microseconds - bare.microseconds)
+    }
+
+    fn rates(&self) -> String {
+        let of = |figure| self.median(figure);
+        format!("{:.0}, {:.0}", of(|round| round.0.a_second), of(|round| round.1.a_second))
+    }
+
+    fn times(&self) -> String {
+        let of = |figure| self.median(figure);
         format!(
             "{:.1} µs, {:.1} µs",
             of(|round| round.0.microseconds),
             of(|round| round.1.microseconds)
-        ),
-    );
-    Ok(())
+        )
+    }
 }
 
 struct Round {

@@ -9,6 +9,7 @@ mod allocator;
 mod bare_postgres;
 mod client;
 mod cluster;
+mod control;
 mod decide;
 mod far;
 mod heartbeats;
@@ -24,6 +25,7 @@ mod pace;
 mod postgres;
 mod processor_time;
 mod replicas;
+mod resident;
 mod results;
 mod rows;
 mod serve;
@@ -38,12 +40,13 @@ use results::Results;
 /// A benchmark: its name and what it adds to the results.
 type Benchmark = (&'static str, fn(&mut Results) -> anyhow::Result<()>);
 
-const BENCHMARKS: [Benchmark; 10] = [
+const BENCHMARKS: [Benchmark; 11] = [
     ("decide", decide::measure),
     ("heartbeats", heartbeats::measure),
     ("intents", intents::measure),
     ("kills", kills::measure),
     ("streams", streams::measure),
+    ("control", control::measure),
     ("replicas", replicas::measure),
     ("intents-postgres", intents_postgres::measure),
     ("idle", idle::measure),

@@ -1,20 +1,17 @@
 //! The servers' side, each in its own process: says where it listens, serves until its input ends.
 
+mod bare;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use axme_api::mesh::HeartbeatAnswer;
 use axme_engine::bootstrap::Begun;
 use axme_gateway::app::{App, Starting};
 use axme_gateway::config::{Config, Given};
-use axum::body::Bytes;
-use axum::routing::post;
-use axum::serve::ListenerExt as _;
-use axum::{Json, Router};
 
-use crate::server::{HEARTBEAT, OWNER_KEY};
+use crate::server::OWNER_KEY;
 
 /// Serves as this process was told: `--serve=KIND FOLDER [URL ID [LEASE_MS]]`.
 pub fn serve(kind: &str) -> anyhow::Result<()> {
@@ -25,7 +22,8 @@ pub fn serve(kind: &str) -> anyhow::Result<()> {
         match kind {
             "gateway" => serve_gateway(Path::new(&folder)).await,
             "replica" => serve_replica(Path::new(&folder), arguments).await,
-            "bare" => serve_bare().await,
+            "bare" => bare::serve(bare::heartbeats()).await,
+            "bare-streams" => bare::serve(bare::streams()?).await,
             other => bail!("no server of the kind {other}"),
         }
     })
@@ -70,37 +68,6 @@ fn given(folder: &Path) -> Given {
         shutdown_ms: Some(1_000),
         ..Given::default()
     }
-}
-
-async fn serve_bare() -> anyhow::Result<()> {
-    let router = Router::new().route(HEARTBEAT, post(bare_heartbeat));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    tell(listener.local_addr()?, "")?;
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    tokio::select! {
-        served = axum::serve(listener, router) => Ok(served?),
-        () = end_of_input() => Ok(()),
-    }
-}
-
-/// Reads the body, and answers what the gateway answers to a heartbeat: the same members, of the
-/// same lengths.
-async fn bare_heartbeat(_body: Bytes) -> Json<HeartbeatAnswer> {
-    const MOMENT: &str = "2026-11-23T17:00:00.000000Z";
-    Json(HeartbeatAnswer {
-        ok: true,
-        address_id: "addr_019ab1f0a0007000800000000000000a".to_owned(),
-        address: "agent://myorg/production/sender-00".to_owned(),
-        health_status: "healthy".to_owned(),
-        status: "healthy".to_owned(),
-        killed: false,
-        kill: None,
-        last_heartbeat_at: MOMENT.to_owned(),
-        server_time: MOMENT.to_owned(),
-        next_heartbeat_seconds: 30,
-    })
 }
 
 fn tell(address: SocketAddr, key: &str) -> anyhow::Result<()> {

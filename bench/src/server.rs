@@ -1,4 +1,4 @@
-//! Servers in processes of their own: the gateway, and the bare handler that it is compared with.
+//! Servers in processes of their own: the gateway, and the bare handlers that it is compared with.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -14,6 +14,10 @@ use crate::client::Blocking;
 
 /// Where the bare handler is, and the heartbeats of the gateway.
 pub const HEARTBEAT: &str = "/v1/mesh/heartbeat";
+/// Where the streams of the bare fan-out are, and the control streams of the gateway.
+pub const CONTROL_STREAM: &str = "/v1/mesh/control/stream";
+/// What makes the bare fan-out tell all its streams.
+pub const BARE_CHANGE: &str = "/change";
 /// The owner key that all replicas are given.
 pub const OWNER_KEY: &str = "axme_sa_bench_0123456789abcdef0123456789abcdef";
 /// How often a replica is asked whether it is ready.
@@ -23,7 +27,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A server that runs until this is dropped.
 pub struct Server {
     pub address: SocketAddr,
-    /// Empty for the bare handler.
+    /// Empty for the bare handlers.
     pub owner_key: String,
     child: Child,
     /// The server ends when this is closed, also when this process is killed.
@@ -48,6 +52,11 @@ impl Server {
     /// A handler that answers like a heartbeat and does nothing else.
     pub fn bare() -> anyhow::Result<Self> {
         Self::start("bare", &[])
+    }
+
+    /// Streams that are fed by one channel and nothing else.
+    pub fn bare_streams() -> anyhow::Result<Self> {
+        Self::start("bare-streams", &[])
     }
 
     pub fn process_id(&self) -> u32 {

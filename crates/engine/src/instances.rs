@@ -58,6 +58,8 @@ pub struct Instances {
     saving: tokio::sync::Mutex<()>,
     to_freeze: Mutex<VecDeque<(KillId, AddressId)>>,
     any_to_freeze: Notify,
+    /// The last kills that were frozen here. Held while one is: whoever else wants it waits for it.
+    frozen: tokio::sync::Mutex<VecDeque<KillId>>,
     /// Woken when an instance may have said something about a kill.
     words: Notify,
 }
@@ -93,6 +95,7 @@ impl Instances {
             saving: tokio::sync::Mutex::default(),
             to_freeze: Mutex::default(),
             any_to_freeze: Notify::new(),
+            frozen: tokio::sync::Mutex::default(),
             words: Notify::new(),
         })
     }

@@ -13,6 +13,8 @@ use crate::enforcer::Topic;
 
 /// How long a kill waits for instances that can be told at once, unless it says otherwise.
 pub const WAIT_INSTANCES_DEFAULT: Duration = Duration::from_millis(250);
+/// Kills that are known to be frozen; the instances of an older one are frozen again.
+const FROZEN_KNOWN_MAX: usize = 256;
 /// How often what instances say at other replicas is looked for, should no hint come.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -79,17 +81,25 @@ impl Instances {
         Ok(before)
     }
 
-    /// Keeps with a kill what the agent's instances have said last, here and elsewhere.
+    /// Keeps with a kill what the agent's instances have said last, here and elsewhere: once.
     pub(super) async fn freeze(
         &self,
         kill: KillId,
         address_id: AddressId,
     ) -> Result<(), WriteError> {
+        let mut frozen = self.frozen.lock().await;
+        if frozen.contains(&kill) {
+            return Ok(());
+        }
         self.save_of(address_id).await?;
         if !self.ledger.instances(address_id, None, 1).await?.is_empty() {
             self.ledger.freeze(kill, address_id, self.clock.wall()).await?;
             self.hear_word(kill);
         }
+        if frozen.len() == FROZEN_KNOWN_MAX {
+            frozen.pop_front();
+        }
+        frozen.push_back(kill);
         Ok(())
     }
 
