@@ -140,8 +140,8 @@ impl Connector {
     async fn require_direct(&self) -> Result<(), Failure> {
         let mut direct = self.direct.lock().await;
         if !*direct {
-            let given_up = self.connect("check", None).await?;
-            let asking = self.connect("check", None).await?;
+            let given_up = self.connect(CHECK, None).await?;
+            let asking = self.connect(CHECK, None).await?;
             pooler::refuse(&given_up.client, &asking.client).await?;
             *direct = true;
         }
@@ -167,7 +167,7 @@ impl Connector {
         let mut config = self.options.config.clone();
         config.application_name(application(&self.options.schema, name));
         let connecting = config.connect(self.options.tls.clone());
-        let (client, connection) = connecting.await.map_err(|error| refused(&error))?;
+        let (client, connection) = connecting.await.map_err(|error| refused(name, &error))?;
         let warnings = Arc::new(AtomicU64::new(0));
         let driving = drive(connection, Arc::clone(&warnings), notifications);
         let ended = self.ended.clone();
@@ -186,6 +186,9 @@ impl std::fmt::Debug for Connector {
         f.debug_struct("Connector").field("options", &self.options).finish_non_exhaustive()
     }
 }
+
+/// The name of sessions that look for a pooler.
+const CHECK: &str = "check";
 
 /// The name by which the server, and whoever closes an epoch, knows a session.
 pub(super) fn application(schema: &str, name: &str) -> String {
@@ -249,7 +252,7 @@ fn settings(schema: &str, purpose: Purpose) -> String {
 }
 
 /// What the failing of a connection attempt means.
-fn refused(error: &tokio_postgres::Error) -> Failure {
+fn refused(name: &str, error: &tokio_postgres::Error) -> Failure {
     let cause = std::error::Error::source(error);
     let denied = cause
         .and_then(|cause| cause.downcast_ref::<std::io::Error>())
@@ -261,6 +264,11 @@ fn refused(error: &tokio_postgres::Error) -> Failure {
     if error.as_db_error().is_none() && told.contains("password") {
         let message = format!("PostgreSQL asks for a password ({told}); give one in the URL");
         return Failure::Unreached(Trouble { code: "store_credentials", message });
+    }
+    // A server that shuts down says so otherwise, and nobody ends a session of this name that is
+    // ours alone: it was lent to another one that looks for a pooler.
+    if name == CHECK && error.code() == Some(&SqlState::ADMIN_SHUTDOWN) {
+        return Failure::Unreached(Trouble::pooler());
     }
     if is_about_tls(error) {
         let message = format!(

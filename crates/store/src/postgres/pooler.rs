@@ -27,13 +27,13 @@ pub(super) async fn refuse(given_up: &Client, asking: &Client) -> Result<(), Fai
     let end = format!("SELECT pg_terminate_backend({process}, {END_WITHIN_MS})");
     match asking.simple_query(&end).await {
         Ok(answer) if first(&answer) == Some("t") => {}
+        Ok(_) if !is_there(asking, process).await? => return Err(lent()),
         Ok(_) => {
             let late = "a session did not end when it was told to";
             return Err(Failure::Unreached(Trouble::unreachable(late)));
         }
-        // It was lent the very session that it ended.
-        Err(error) if error.code() == Some(&SqlState::ADMIN_SHUTDOWN) => return Err(lent()),
-        Err(error) => return Err(unreached(&error)),
+        // It may have been lent the very session that it ended.
+        Err(error) => return Err(broken(&error)),
     }
     match given_up.simple_query("SELECT 1").await {
         Ok(_) => Err(lent()),
@@ -41,13 +41,32 @@ pub(super) async fn refuse(given_up: &Client, asking: &Client) -> Result<(), Fai
     }
 }
 
+/// Why a session broke while it was asked. One that was ended, or lost by whoever stands between,
+/// was not ours alone: others that look for a pooler end what they are lent.
+fn broken(error: &tokio_postgres::Error) -> Failure {
+    match error.code() {
+        Some(code) if [SqlState::ADMIN_SHUTDOWN, SqlState::PROTOCOL_VIOLATION].contains(code) => {
+            lent()
+        }
+        Some(_) | None => unreached(error),
+    }
+}
+
 fn lent() -> Failure {
     Failure::Unreached(Trouble::pooler())
 }
 
+/// Whether a session is there still. Ours alone would be: only another one that was lent it too can
+/// have ended it.
+async fn is_there(client: &Client, process: i32) -> Result<bool, Failure> {
+    let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {process}");
+    let answer = client.simple_query(&sql).await.map_err(|error| broken(&error))?;
+    Ok(first(&answer) != Some("0"))
+}
+
 async fn process_of(client: &Client) -> Result<i32, Failure> {
     let answer = client.simple_query("SELECT pg_backend_pid()").await;
-    let answer = answer.map_err(|error| unreached(&error))?;
+    let answer = answer.map_err(|error| broken(&error))?;
     let process = first(&answer).and_then(|told| told.parse().ok());
     process.ok_or_else(|| Failure::unreadable("the server does not say who it is"))
 }
