@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axme_core::decide::{Action, Denial, End};
+use axme_core::id::IntentId;
 use axme_core::intent::Status;
 use axme_core::time::Mono;
 use axme_store::Ledger;
@@ -230,15 +231,22 @@ impl DeliveryStream {
             self.ledger.hand_over(handings, now).await?
         };
         let mut ready = again;
+        let mut moved = Vec::new();
         for outcome in handed {
-            asked_for.retain(|intent| intent.intent_id != outcome.intent().intent_id);
+            let id = outcome.intent().intent_id;
+            let read_at = asked_for.iter().find(|intent| intent.intent_id == id);
+            let read_at = read_at.map(|intent| intent.cursor);
+            asked_for.retain(|intent| intent.intent_id != id);
             match outcome {
+                HandedOver::Deliver(intent) if read_at != Some(intent.cursor) => moved.push(id),
                 HandedOver::Deliver(intent) => ready.push(intent),
                 HandedOver::Exhausted(intent) => {
                     self.enforcer.wake(&Topic::Intent(intent.intent_id));
                 }
             }
         }
+        let any_moved = !moved.is_empty();
+        self.take_back(moved).await;
         ready.sort_unstable_by_key(|intent| intent.cursor);
         let left_out = asked_for.into_iter().find(|intent| !self.is_held(intent));
         if let Some(first) = &left_out {
@@ -251,8 +259,22 @@ impl DeliveryStream {
         if blocked || left_out.is_some() {
             return Ok(Filled::NotNow);
         }
-        self.since = since;
+        if !any_moved {
+            self.since = since;
+        }
         Ok(Filled::Some)
+    }
+
+    /// Takes back intents that a resume gave new places between their reading and their handover.
+    /// Others of their sender may stand before them there: they are read again, in order.
+    async fn take_back(&self, moved: Vec<IntentId>) {
+        if moved.is_empty() {
+            return;
+        }
+        if let Err(error) = self.ledger.take_back(moved).await {
+            // They come again as what they are: handed over, and not sent.
+            tracing::warn!(%error, "could not take back what was requeued meanwhile");
+        }
     }
 
     /// Whether an intent that was not handed over waits for a resume, which gives it a new place.
