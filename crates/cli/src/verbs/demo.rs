@@ -10,13 +10,17 @@ mod ending;
 mod figures;
 mod frames;
 mod gateway;
+mod instances;
+mod interpreter;
 mod mailer;
 mod operator;
 mod page;
+mod processes;
 mod screen;
 mod spool;
 mod stop;
 mod story;
+mod threads;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -26,12 +30,15 @@ use campaign::Campaign;
 use ending::Ending;
 use figures::{Counted, Figures};
 use gateway::Gateway;
+use instances::Instances;
+use interpreter::Interpreter;
 use mailer::Mailer;
 use operator::Operator;
 use page::Page;
 use screen::Screen;
 use serde_json::Value;
 use spool::Spool;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use story::{Outcome, Story};
@@ -62,6 +69,10 @@ pub(crate) struct Demo {
     /// Leave the temporary folder, with the store and the spool, where it is
     #[arg(long)]
     keep: bool,
+    /// Run the instances as three Python processes with the SDK, with this interpreter (that of the
+    /// active virtual environment when none is named, else python3)
+    #[arg(long, value_name = "INTERPRETER", num_args = 0..=1)]
+    python: Option<Option<PathBuf>>,
 }
 
 impl Demo {
@@ -69,28 +80,36 @@ impl Demo {
         if std::env::var_os("AXME_LOG").is_some() {
             runtime::log_to_stderr();
         }
+        let named = self.python.as_ref().map(Option::as_deref);
+        let interpreter = named.map(Interpreter::find).transpose()?;
         let mut folder = tempfile::Builder::new()
             .prefix("axme-demo-")
             .tempdir()
             .map_err(|error| Failure::local("cannot make a temporary folder", error, ""))?;
         folder.disable_cleanup(self.keep);
-        let played = self.play(context, &folder);
+        let played = self.play(context, &folder, interpreter.as_ref());
         if self.keep {
             context.output.note(format_args!("The folder is {}", folder.path().display()))?;
         }
         played
     }
 
-    fn play(&self, context: &mut Context<'_>, folder: &TempDir) -> Result<(), Failure> {
+    fn play(
+        &self,
+        context: &mut Context<'_>,
+        folder: &TempDir,
+        python: Option<&Interpreter>,
+    ) -> Result<(), Failure> {
         let ending = Arc::new(Ending::default());
         let gateway = Gateway::start(folder.path(), Arc::clone(&ending))?;
         let operator = Operator::new(&gateway.url, &gateway.owner_key)?;
         let agents = Agents::create(&operator, &gateway.url)?;
         let spool = Spool::create(&folder.path().join("spool"))?;
-        let page = Page::of(&gateway, &spool, self.emails)?;
+        let instances = Instances::prepare(python, folder.path(), &agents.campaign, self.emails)?;
+        let page = Page::of(&gateway, &spool, &instances, self.emails)?;
         context.output.note(&page)?;
-        let screen = Screen::open(&mut context.output, self.emails)?;
-        let told = self.tell(&operator, &agents, &spool, &ending, screen);
+        let screen = Screen::open(&mut context.output, instances.names(), self.emails)?;
+        let told = self.tell(&operator, (&agents, &instances), &spool, &ending, screen);
         gateway.stop();
         let told = told?;
         let Some(figures) = told else {
@@ -109,7 +128,7 @@ impl Demo {
     fn tell(
         &self,
         operator: &Operator,
-        agents: &Agents,
+        (agents, instances): (&Agents, &Instances),
         spool: &Spool,
         ending: &Ending,
         screen: Screen<'_, '_>,
@@ -117,16 +136,17 @@ impl Demo {
         let campaign = Campaign::new(self.emails);
         let mailer = Mailer::new(spool, ending);
         thread::scope(|scope| {
-            // However this ends, the threads end with it, so that the scope can.
+            // However this ends, processes and threads end with it, so that the scope can.
+            let _processes_ended = instances.on_drop();
             let _ended = ending.on_drop();
             mailer.spawn(scope, &agents.mailer)?;
-            let senders = campaign.spawn(scope, &agents.campaign, ending)?;
+            let senders = instances.begin(scope, &agents.campaign, (&campaign, ending))?;
             let mut story =
                 Story::new(operator, (&campaign, &mailer, spool), ending, screen, self.auto);
             let outcome = story.follow()?;
             drop(story);
             let Outcome::Told(stop) = outcome else { return Ok(None) };
-            senders.into_iter().for_each(|sender| drop(sender.join()));
+            instances.finish(senders, ending)?;
             let counted = Counted {
                 numbers: spool.numbers()?,
                 instances_denied: campaign.denied(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axme_core::decide::{Action, Denial, End};
 use axme_core::id::IntentId;
 use axme_core::intent::Status;
-use axme_core::time::Mono;
+use axme_core::time::{Mono, Timestamp};
 use axme_store::Ledger;
 use axme_store::ledger::{HandedOver, Handing, Intent, QueueQuery};
 use tokio_util::sync::CancellationToken;
@@ -87,6 +87,15 @@ enum Filled {
     Nothing,
     /// This replica may not hand over anything at the moment. Nothing is passed over.
     NotNow,
+}
+
+/// What came of handovers.
+struct Recorded {
+    handed: Vec<Intent>,
+    /// The first that was not handed over and waits for no resume.
+    left_out: Option<Intent>,
+    /// Whether a resume has given some of them new places meanwhile.
+    any_moved: bool,
 }
 
 /// Why a stream stopped waiting.
@@ -225,30 +234,11 @@ impl DeliveryStream {
                 asked_for.push(intent);
             }
         }
-        let handed = if handings.is_empty() {
-            Vec::new()
-        } else {
-            self.ledger.hand_over(handings, now).await?
-        };
+        let Recorded { handed, left_out, any_moved } =
+            self.record(handings, asked_for, now).await?;
         let mut ready = again;
-        let mut moved = Vec::new();
-        for outcome in handed {
-            let id = outcome.intent().intent_id;
-            let read_at = asked_for.iter().find(|intent| intent.intent_id == id);
-            let read_at = read_at.map(|intent| intent.cursor);
-            asked_for.retain(|intent| intent.intent_id != id);
-            match outcome {
-                HandedOver::Deliver(intent) if read_at != Some(intent.cursor) => moved.push(id),
-                HandedOver::Deliver(intent) => ready.push(intent),
-                HandedOver::Exhausted(intent) => {
-                    self.enforcer.wake(&Topic::Intent(intent.intent_id));
-                }
-            }
-        }
-        let any_moved = !moved.is_empty();
-        self.take_back(moved).await;
+        ready.extend(handed);
         ready.sort_unstable_by_key(|intent| intent.cursor);
-        let left_out = asked_for.into_iter().find(|intent| !self.is_held(intent));
         if let Some(first) = &left_out {
             ready.retain(|intent| intent.cursor < first.cursor);
         }
@@ -263,6 +253,37 @@ impl DeliveryStream {
             self.since = since;
         }
         Ok(Filled::Some)
+    }
+
+    /// Records the handover of what was read as `asked_for`.
+    async fn record(
+        &self,
+        handings: Vec<Handing>,
+        mut asked_for: Vec<Intent>,
+        now: Timestamp,
+    ) -> Result<Recorded, axme_store::WriteError> {
+        let outcomes = match handings.is_empty() {
+            true => Vec::new(),
+            false => self.ledger.hand_over(handings, now).await?,
+        };
+        let (mut handed, mut moved) = (Vec::new(), Vec::new());
+        for outcome in outcomes {
+            let id = outcome.intent().intent_id;
+            let read_at = asked_for.iter().find(|intent| intent.intent_id == id);
+            let read_at = read_at.map(|intent| intent.cursor);
+            asked_for.retain(|intent| intent.intent_id != id);
+            match outcome {
+                HandedOver::Deliver(intent) if read_at != Some(intent.cursor) => moved.push(id),
+                HandedOver::Deliver(intent) => handed.push(intent),
+                HandedOver::Exhausted(intent) => {
+                    self.enforcer.wake(&Topic::Intent(intent.intent_id));
+                }
+            }
+        }
+        let any_moved = !moved.is_empty();
+        self.take_back(moved).await;
+        let left_out = asked_for.into_iter().find(|intent| !self.is_held(intent));
+        Ok(Recorded { handed, left_out, any_moved })
     }
 
     /// Takes back intents that a resume gave new places between their reading and their handover.

@@ -1,73 +1,18 @@
-//! The campaign: three instances of one agent that share a queue of e-mails.
-//!
-//! They know nothing of kills. A refusal puts the e-mail back into the queue, and after a pause the
-//! instance tries the next one, for as long as there is one: what stops them is the gateway.
+//! The campaign: how far the instances of its agent are, whatever they run as.
 
-use super::agents::{Identity, MAILER};
-use super::ending::Ending;
-use crate::client::Client;
-use crate::failure::Failure;
-use axme_api::intents::CreateRequest;
-use serde_json::json;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{Scope, ScopedJoinHandle, sleep};
-use std::time::Duration;
 
 pub(super) const INSTANCES_COUNT: usize = 3;
-/// Requests of one instance at a time.
-const REQUESTS_AT_ONCE: usize = 6;
-/// How long an instance waits after a refusal.
-const REFUSED_PAUSE: Duration = Duration::from_millis(50);
-/// How long it waits for an e-mail that another one may put back.
-const EMPTY_PAUSE: Duration = Duration::from_millis(5);
-/// Failures in a row, other than denials, after which an instance gives up.
-const FAILURES_MAX: u32 = 100;
 
 pub(super) struct Campaign {
     emails_total: u64,
-    /// Numbers of the e-mails that nobody sends at the moment.
-    unsent: Mutex<VecDeque<u64>>,
     sent: [AtomicU64; INSTANCES_COUNT],
     denied: AtomicU64,
 }
 
-/// What became of one try.
-enum Tried {
-    Sent,
-    /// The gateway says that an agent is stopped.
-    Denied,
-    /// Busy, or no whole answer: the same request again is safe, its key makes it one e-mail.
-    Again(Failure),
-    Broken(Failure),
-}
-
 impl Campaign {
     pub(super) fn new(emails_total: u64) -> Self {
-        Self {
-            emails_total,
-            unsent: Mutex::new((1..=emails_total).collect()),
-            sent: Default::default(),
-            denied: AtomicU64::new(0),
-        }
-    }
-
-    /// Starts the instances. They end when every e-mail has been sent, or with the demo.
-    pub(super) fn spawn<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        identity: &Identity,
-        ending: &'scope Ending,
-    ) -> Result<Vec<ScopedJoinHandle<'scope, ()>>, Failure> {
-        let mut threads = Vec::new();
-        for sent in &self.sent {
-            for _ in 0..REQUESTS_AT_ONCE {
-                let client = identity.client()?;
-                threads.push(scope.spawn(move || self.run(&client, sent, ending)));
-            }
-        }
-        Ok(threads)
+        Self { emails_total, sent: Default::default(), denied: AtomicU64::new(0) }
     }
 
     pub(super) const fn emails_total(&self) -> u64 {
@@ -79,9 +24,14 @@ impl Campaign {
         self.sent.each_ref().map(|sent| sent.load(Ordering::SeqCst))
     }
 
+    /// E-mails that the gateway has taken.
+    pub(super) fn sent_total(&self) -> u64 {
+        self.sent().iter().sum()
+    }
+
     /// Whether the gateway has taken all of them.
     pub(super) fn is_over(&self) -> bool {
-        self.sent().iter().sum::<u64>() >= self.emails_total
+        self.sent_total() >= self.emails_total
     }
 
     /// How often an instance was refused because an agent is stopped.
@@ -89,74 +39,14 @@ impl Campaign {
         self.denied.load(Ordering::SeqCst)
     }
 
-    fn run(&self, client: &Client, sent: &AtomicU64, ending: &Ending) {
-        let mut failures = 0;
-        while !ending.is_asked() && !self.is_over() {
-            let Some(email) = self.unsent().pop_front() else {
-                sleep(EMPTY_PAUSE);
-                continue;
-            };
-            let tried = send(client, email);
-            if matches!(tried, Tried::Sent) {
-                failures = 0;
-                sent.fetch_add(1, Ordering::SeqCst);
-                continue;
-            }
-            self.unsent().push_front(email);
-            match tried {
-                Tried::Sent => {}
-                Tried::Denied => {
-                    self.denied.fetch_add(1, Ordering::SeqCst);
-                }
-                Tried::Again(_) if failures < FAILURES_MAX => failures += 1,
-                Tried::Again(failure) | Tried::Broken(failure) => return ending.fail(failure),
-            }
-            sleep(REFUSED_PAUSE);
+    /// The gateway has taken one more e-mail of this instance.
+    pub(super) fn count_sent(&self, instance: usize) {
+        if let Some(sent) = self.sent.get(instance) {
+            sent.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    fn unsent(&self) -> MutexGuard<'_, VecDeque<u64>> {
-        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn send(client: &Client, email: u64) -> Tried {
-    let sent = client.post_once("/v1/intents", &intent(email), &format!("email-{email:08}"));
-    match sent {
-        Ok(_) => Tried::Sent,
-        Err(Failure::Refused(refusal)) => {
-            let stopped = refusal.status == 403 && refusal.code.starts_with("agent_");
-            match refusal.status {
-                _ if stopped => Tried::Denied,
-                429 | 500.. => Tried::Again(Failure::Refused(refusal)),
-                _ => Tried::Broken(Failure::Refused(refusal)),
-            }
-        }
-        Err(failure) => Tried::Again(failure),
-    }
-}
-
-fn intent(email: u64) -> CreateRequest {
-    let payload = json!({
-        "n": email,
-        "to": format!("customer-{email}@example.com"),
-        "subject": format!("Offer no. {email}"),
-    });
-    CreateRequest {
-        intent_type: "intent.email.send.v1".to_owned(),
-        to_agent: MAILER.to_owned(),
-        payload: payload.as_object().cloned(),
-        correlation_id: None,
-        from_agent: None,
-        reply_to: None,
-        deadline_at: None,
-        remind_after_seconds: None,
-        remind_interval_seconds: None,
-        max_reminders: None,
-        max_delivery_attempts: None,
-        escalate_to: None,
-        human_task: None,
-        delivery_mode: None,
-        metadata: None,
+    pub(super) fn count_denied(&self) {
+        self.denied.fetch_add(1, Ordering::SeqCst);
     }
 }

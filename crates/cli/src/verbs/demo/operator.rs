@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::profiles::Profiles;
 use crate::settings::{self, Environment, GlobalFlags};
 use axme_api::mesh::{
-    AgentDetailAnswer, KillAnswer, KillRecordAnswer, KillRequest, MeshAgent, ResumeAnswer,
-    ResumeRequest,
+    AgentDetailAnswer, KillAnswer, KillRecord, KillRecordAnswer, KillRequest, MeshAgent,
+    ResumeAnswer, ResumeRequest,
 };
 use axme_engine::clock::Clock;
 use serde::Serialize;
@@ -48,11 +48,10 @@ impl Operator {
         client::read(&self.client.post(&path("/resume"), &order)?)
     }
 
-    /// How long a kill took that somebody else ordered, by the gateway's own record.
-    pub(super) fn kill_took_ms(&self, kill_id: &str) -> Result<f64, Failure> {
+    /// What the gateway has recorded of a kill; it fills as instances say that they stopped.
+    pub(super) fn kill_record(&self, kill_id: &str) -> Result<KillRecord, Failure> {
         let answer = self.client.get(&format!("/v1/mesh/kills/{kill_id}"), &json!({}))?;
-        let record: KillRecordAnswer = client::read(&answer)?;
-        Ok(record.kill.kill.receipt.enforced_in_ms)
+        Ok(client::read::<KillRecordAnswer>(&answer)?.kill)
     }
 }
 

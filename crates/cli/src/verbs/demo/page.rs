@@ -3,6 +3,7 @@
 use super::agents::{CAMPAIGN, MAILER};
 use super::campaign::INSTANCES_COUNT;
 use super::gateway::{Gateway, ORGANIZATION, WORKSPACE};
+use super::instances::Instances;
 use super::spool::Spool;
 use crate::failure::Failure;
 use indicatif::HumanCount;
@@ -14,16 +15,24 @@ pub(super) struct Page {
     key_file: String,
     spool: String,
     command: String,
+    /// Where the instances are processes: a sentence that says which.
+    processes: String,
     emails: u64,
 }
 
 impl Page {
-    pub(super) fn of(gateway: &Gateway, spool: &Spool, emails: u64) -> Result<Self, Failure> {
+    pub(super) fn of(
+        gateway: &Gateway,
+        spool: &Spool,
+        instances: &Instances,
+        emails: u64,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             url: gateway.url.clone(),
             key_file: shell_word(&gateway.key_file),
             spool: shell_word(&spool.path),
             command: command()?,
+            processes: processes(instances),
             emails,
         })
     }
@@ -31,7 +40,7 @@ impl Page {
 
 impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, key_file, spool, command, emails } = self;
+        let Self { url, key_file, spool, command, processes, emails } = self;
         let emails = HumanCount(*emails);
         let options = format!("--url {url} --key-file {key_file}");
         let post = format!("curl -X POST -H \"x-api-key: $(cat {key_file})\"");
@@ -40,7 +49,7 @@ impl fmt::Display for Page {
         writeln!(
             f,
             "{INSTANCES_COUNT} instances of the agent {CAMPAIGN} send {emails} e-mails as intents \
-             to the agent {MAILER}."
+             to the agent {MAILER}.{processes}"
         )?;
         writeln!(f, "\nStop all of them, from another terminal:")?;
         writeln!(f, "  {post} {agent}/kill")?;
@@ -51,6 +60,13 @@ impl fmt::Display for Page {
         writeln!(f, "Count what has gone out:")?;
         writeln!(f, "  wc -l < {spool}")
     }
+}
+
+fn processes(instances: &Instances) -> String {
+    let Instances::Processes(processes) = instances else { return String::new() };
+    let ids: Vec<_> = processes.ids().iter().map(u32::to_string).collect();
+    let (ids, program) = (ids.join(", "), shell_word(&processes.program));
+    format!("\nEach is a process with the SDK, which runs {program}: {ids}.")
 }
 
 /// How to call this program from any folder: as it was called when that was by name alone.

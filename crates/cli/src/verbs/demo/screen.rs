@@ -47,13 +47,17 @@ struct Bars {
 
 impl<'a, 'o> Screen<'a, 'o> {
     /// Bars when standard error is a terminal; keys when standard input is one too.
-    pub(super) fn open(output: &'a mut Output<'o>, emails_total: u64) -> Result<Self, Failure> {
+    pub(super) fn open(
+        output: &'a mut Output<'o>,
+        instances: Vec<String>,
+        emails_total: u64,
+    ) -> Result<Self, Failure> {
         let shows = std::io::stderr().is_terminal();
         let takes_keys = shows && std::io::stdin().is_terminal();
         if takes_keys {
             output.note("Here: k kills, r resumes, q quits.\n")?;
         }
-        let bars = shows.then(|| Bars::new(emails_total)).transpose()?;
+        let bars = shows.then(|| Bars::new(instances, emails_total)).transpose()?;
         let keys = takes_keys.then(RawMode::begin).transpose()?;
         Ok(Self { output, emails_total, bars, keys, lines_told: 0 })
     }
@@ -94,7 +98,7 @@ impl<'a, 'o> Screen<'a, 'o> {
 }
 
 impl Bars {
-    fn new(emails_total: u64) -> Result<Self, Failure> {
+    fn new(instances: Vec<String>, emails_total: u64) -> Result<Self, Failure> {
         let style = |template| {
             ProgressStyle::with_template(template)
                 .map_err(|error| Failure::local("cannot draw", error, ""))
@@ -105,8 +109,7 @@ impl Bars {
             all.add(bar)
         };
         let share = emails_total.div_ceil(INSTANCES_COUNT as u64);
-        let instances =
-            (1..=INSTANCES_COUNT).map(|n| bar(share, format!("instance {n}"))).collect();
+        let instances = instances.into_iter().map(|name| bar(share, name)).collect();
         let spool = bar(emails_total, "mail spool".to_owned());
         let state = all.add(ProgressBar::new(1).with_style(style(STATE)?));
         Ok(Self { all, instances, spool, state })

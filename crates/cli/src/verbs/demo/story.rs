@@ -15,8 +15,10 @@ use axme_core::time::Mono;
 use axme_engine::clock::Clock;
 use std::thread::sleep;
 use std::time::Duration;
+use stopping::Stopping;
 
 mod auto;
+mod stopping;
 
 const TICK: Duration = Duration::from_millis(20);
 /// How often the gateway is asked how the campaign is.
@@ -37,6 +39,8 @@ pub(super) struct Story<'a, 'o> {
     /// What `--auto` does next.
     plan: Plan,
     stop: Option<Stop>,
+    /// What the instances do about the newest kill, until it is told.
+    stopping: Option<Stopping>,
     run_state: String,
     looked_at: Option<Mono>,
     /// Lines of the spool at the last look, and when they became so many.
@@ -69,6 +73,7 @@ impl<'a, 'o> Story<'a, 'o> {
             emails_total: campaign.emails_total(),
             plan: if auto { Plan::Kill } else { Plan::Nothing },
             stop: None,
+            stopping: None,
             run_state: ACTIVE.to_owned(),
             looked_at: None,
             quiet: (0, clock.mono()),
@@ -121,25 +126,31 @@ impl<'a, 'o> Story<'a, 'o> {
             (Some(_), _) | (None, true) => {}
         }
         self.run_state = agent.run_state;
-        Ok(())
+        self.look_at_instances(now)
     }
 
     /// Somebody else has stopped the campaign.
     fn note_stop(&mut self, agent: &MeshAgent, spooled: u64) -> Result<(), Failure> {
         let Some(kill) = &agent.kill else { return Ok(()) };
-        let took_ms = self.operator.kill_took_ms(&kill.kill_id)?;
+        let record = self.operator.kill_record(&kill.kill_id)?;
+        let took_ms = record.kill.receipt.enforced_in_ms;
         self.stop = Some(Stop::new(took_ms, spooled, self.clock.mono()));
-        self.screen.say(&hold_sentence(&agent.address, kill))
+        self.screen.say(&hold_sentence(&agent.address, kill))?;
+        self.follow_instances(&kill.kill_id, Some(&record.instance_totals));
+        Ok(())
     }
 
     fn kill(&mut self) -> Result<(), Failure> {
         let (answer, took_ms) = self.operator.kill("demo")?;
         let spooled = self.spool.lines();
         self.stop.get_or_insert_with(|| Stop::new(took_ms, spooled, self.clock.mono()));
-        self.screen.say(&kill_sentence(&answer.kill))
+        self.screen.say(&kill_sentence(&answer.kill))?;
+        self.follow_instances(&answer.kill.kill_id, answer.instance_totals.as_ref());
+        Ok(())
     }
 
     fn resume(&mut self) -> Result<(), Failure> {
+        self.tell_instances()?;
         let agent = self.operator.look()?;
         let spooled = self.spool.lines();
         if let Some(stop) = self.stop.as_mut().filter(|stop| !stop.is_over()) {
