@@ -89,6 +89,13 @@ def test_an_instance_at_another_replica_is_told_and_its_word_is_in_the_answer_of
     assert "control.state" in stream.read1(4096).decode()
     api.post("/v1/mesh/heartbeat", {"instance_id": "worker-1", "progress": {"done": 6074, "total": 50000}}).expect()
 
+    def is_known() -> bool:
+        # What one replica hears the others know within a second.
+        seen = replicas.alpha.owner.get(f"/v1/mesh/agents/{mailer.address}/instances").expect()["instances"]
+        return [each["open_streams"] for each in seen] == [1] and seen[0]["progress"] is not None
+
+    eventually("the instance is known everywhere", is_known)
+
     def stop() -> None:
         told = stream.read1(4096).decode()
         data = next(line for line in told.splitlines() if line.startswith("data: "))
