@@ -137,6 +137,7 @@ class Receiver:
         self.plan, self.report = plan, report
         self.urls = list(dict.fromkeys(sender.url for sender in plan.senders))
         self.since = 0
+        self.from_start = threading.Event()
         self.seen: set[str] = set()
 
     def has_all(self, timeout_s: float) -> bool:
@@ -151,6 +152,10 @@ class Receiver:
     def run(self, ended: threading.Event) -> None:
         turn = 0
         while not ended.is_set():
+            if self.from_start.is_set():
+                # Between two streams: the frames of one that is open would move the cursor on again.
+                self.from_start.clear()
+                self.since = 0
             try:
                 self.read_stream(self.urls[turn % len(self.urls)])
             except (OSError, http.client.HTTPException, ValueError):
@@ -194,7 +199,7 @@ def run(plan: Plan) -> Report:
     for timeout_s in DRAIN_TIMEOUTS_S:
         if receiver.has_all(timeout_s):
             break
-        receiver.since = 0
+        receiver.from_start.set()
     ended.set()
     receiving.join()
     return report

@@ -1,43 +1,4 @@
 """The same as `axme`, under the name of the distribution."""
 
-from axme import (
-    AgentKilled,
-    AgentPaused,
-    AgentStopped,
-    AsyncAxmeClient,
-    AsyncMeshClient,
-    AxmeAuthError,
-    AxmeClient,
-    AxmeClientConfig,
-    AxmeError,
-    AxmeHttpError,
-    AxmeRateLimitError,
-    AxmeServerError,
-    AxmeValidationError,
-    ControlState,
-    GatewayUnreachable,
-    Hold,
-    MeshClient,
-    __version__,
-)
-
-__all__ = [
-    "AgentKilled",
-    "AgentPaused",
-    "AgentStopped",
-    "AsyncAxmeClient",
-    "AsyncMeshClient",
-    "AxmeAuthError",
-    "AxmeClient",
-    "AxmeClientConfig",
-    "AxmeError",
-    "AxmeHttpError",
-    "AxmeRateLimitError",
-    "AxmeServerError",
-    "AxmeValidationError",
-    "ControlState",
-    "GatewayUnreachable",
-    "Hold",
-    "MeshClient",
-    "__version__",
-]
+from axme import *
+from axme import __all__ as __all__
