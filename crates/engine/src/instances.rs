@@ -58,8 +58,9 @@ pub struct Instances {
     saving: tokio::sync::Mutex<()>,
     to_freeze: Mutex<VecDeque<(KillId, AddressId)>>,
     any_to_freeze: Notify,
-    /// The last kills that were frozen here. Held while one is: whoever else wants it waits for it.
-    frozen: tokio::sync::Mutex<VecDeque<KillId>>,
+    /// The last kills that were frozen here, and whether there was anything to freeze. Held while
+    /// one is: whoever else wants it waits for it.
+    frozen: tokio::sync::Mutex<VecDeque<(KillId, bool)>>,
     /// Woken when an instance may have said something about a kill.
     words: Notify,
 }

@@ -82,25 +82,27 @@ impl Instances {
     }
 
     /// Keeps with a kill what the agent's instances have said last, here and elsewhere: once.
+    /// Answers whether there were any.
     pub(super) async fn freeze(
         &self,
         kill: KillId,
         address_id: AddressId,
-    ) -> Result<(), WriteError> {
+    ) -> Result<bool, WriteError> {
         let mut frozen = self.frozen.lock().await;
-        if frozen.contains(&kill) {
-            return Ok(());
+        if let Some((_, any)) = frozen.iter().find(|(known, _)| *known == kill) {
+            return Ok(*any);
         }
         self.save_of(address_id).await?;
-        if !self.ledger.instances(address_id, None, 1).await?.is_empty() {
+        let any = !self.ledger.instances(address_id, None, 1).await?.is_empty();
+        if any {
             self.ledger.freeze(kill, address_id, self.clock.wall()).await?;
             self.hear_word(kill);
         }
         if frozen.len() == FROZEN_KNOWN_MAX {
             frozen.pop_front();
         }
-        frozen.push_back(kill);
-        Ok(())
+        frozen.push_back((kill, any));
+        Ok(any)
     }
 
     /// The instances of a kill. Waits for those that had a control stream open when it was
@@ -111,7 +113,10 @@ impl Instances {
         address_id: AddressId,
         patience: Duration,
     ) -> Result<Frozen, WriteError> {
-        self.freeze(kill, address_id).await?;
+        if !self.freeze(kill, address_id).await? {
+            // Found while others were waited for: a kill far from its store takes no further trip.
+            return Ok(Frozen::default());
+        }
         let deadline = self.clock.mono().plus(patience);
         loop {
             let word = self.words.notified();
