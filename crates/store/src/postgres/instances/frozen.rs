@@ -109,8 +109,11 @@ const FROZEN: &str = "
         SELECT count(*), count(via),
             count(*) FILTER (WHERE via IS NULL AND last_seen_at <= $2),
             count(*) FILTER (WHERE via IS NULL AND streams > 0),
-            least(sum(done), 9223372036854775807)::bigint,
-            least(sum(greatest(total - done, 0)), 9223372036854775807)::bigint,
+            CASE WHEN count(done) > 0 THEN least(sum(done), 9223372036854775807)::bigint END,
+            CASE WHEN count(total) > 0 THEN least(
+                sum(greatest(total - done, 0)) FILTER (WHERE total IS NOT NULL),
+                9223372036854775807
+            )::bigint END,
             count(DISTINCT coalesce(unit, '')) FILTER (WHERE done IS NOT NULL), max(unit)
         FROM kept
     ), listed AS (
