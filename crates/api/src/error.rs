@@ -139,6 +139,8 @@ error_codes! {
     KeyNotFound = "key_not_found" 404 Validation IsUseless Nothing;
     /// No such kill, or none that this key may see.
     KillNotFound = "kill_not_found" 404 Validation IsUseless Nothing;
+    /// No such policy.
+    PolicyNotFound = "policy_not_found" 404 Validation IsUseless Nothing;
     /// No such service account, or none that this key may see.
     ServiceAccountNotFound = "service_account_not_found" 404 Validation IsUseless Nothing;
     /// No such organization, or none that this key may see.

@@ -8,6 +8,7 @@ mod agents;
 mod heartbeat;
 mod instances;
 mod kill;
+mod policies;
 
 pub use agents::{
     AgentDetail, AgentDetailAnswer, AgentListAnswer, AgentListQuery, AgentMetrics, Counts,
@@ -22,6 +23,10 @@ pub use instances::{
 pub use kill::{
     Durability, Kill, KillAnswer, KillMode, KillRecord, KillRecordAnswer, KillRequest, Receipt,
     ReplicaReceipt, ReplicaState, ResumeAnswer, ResumeRequest,
+};
+pub use policies::{
+    ActionPolicy, ActionPolicyAnswer, ActionPolicyRequest, CostPolicy, CostPolicyAnswer,
+    CostPolicyRequest, Policies, PoliciesAnswer, PolicyRemovedAnswer, PolicyUsage,
 };
 
 /// Query of `GET /v1/mesh/events`.

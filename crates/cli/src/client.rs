@@ -72,6 +72,10 @@ impl Client {
         self.call(Method::POST, path, Some(to_json(body)?), Some(idempotency_key))
     }
 
+    pub(crate) fn put(&self, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
+        self.call(Method::PUT, path, Some(to_json(body)?), None)
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Result<Value, Failure> {
         self.call(Method::DELETE, path, None, None)
     }

@@ -16,6 +16,7 @@ mod kill;
 mod login;
 mod logout;
 mod mesh;
+mod policies;
 mod replicas;
 mod resume;
 mod serve;
@@ -39,6 +40,9 @@ pub(crate) enum Command {
     /// Make, list and delete agents
     #[command(subcommand)]
     Agents(agents::Agents),
+    /// Which intents an agent may send and receive, and how much
+    #[command(subcommand)]
+    Policies(policies::Policies),
     /// Make, list and revoke keys
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -67,6 +71,7 @@ impl Command {
             Self::Replicas(verb) => verb.run(context),
             Self::Mesh(verb) => verb.run(context),
             Self::Agents(verb) => verb.run(context),
+            Self::Policies(verb) => verb.run(context),
             Self::Keys(verb) => verb.run(context),
             Self::Intents(verb) => verb.run(context),
             Self::Store(verb) => verb.run(context),

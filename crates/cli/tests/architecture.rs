@@ -67,8 +67,11 @@ const MODULES: &[(&str, Uses)] = &[
         &[
             ("address", &["id"]),
             ("audit", &["address", "change", "id", "role", "time"]),
-            ("change", &["address", "hold", "id", "key", "role", "state", "tenancy", "time"]),
-            ("command", &["address", "hold", "id", "key", "role", "tenancy", "time"]),
+            (
+                "change",
+                &["address", "hold", "id", "key", "policy", "role", "state", "tenancy", "time"],
+            ),
+            ("command", &["address", "hold", "id", "key", "policy", "role", "tenancy", "time"]),
             ("decide", &["hold"]),
             ("health", &["hold", "time"]),
             ("hold", &["id", "time"]),
@@ -79,16 +82,20 @@ const MODULES: &[(&str, Uses)] = &[
             (
                 "plan",
                 &[
-                    "address", "change", "command", "hold", "id", "key", "refusal", "role",
-                    "state", "tenancy", "time",
+                    "address", "change", "command", "hold", "id", "key", "policy", "refusal",
+                    "role", "state", "tenancy", "time",
                 ],
             ),
+            ("policy", &["period", "time"]),
             ("refusal", &["hold", "id", "role"]),
             ("replica", &["id"]),
             ("role", &["id"]),
             (
                 "state",
-                &["address", "change", "command", "hold", "id", "key", "role", "tenancy", "time"],
+                &[
+                    "address", "change", "command", "hold", "id", "key", "policy", "role",
+                    "tenancy", "time",
+                ],
             ),
             ("tenancy", &["hold", "id", "role", "time"]),
             ("word", &["hold"]),

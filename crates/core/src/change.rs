@@ -13,6 +13,7 @@ use crate::address::Address;
 use crate::hold::{Hold, Lifter};
 use crate::id::{AccountId, AddressId, CommandId, KeyId, OrgId, Revision, WorkspaceId};
 use crate::key::Key;
+use crate::policy::PolicyChange;
 use crate::role::Scope;
 use crate::state::Account;
 use crate::tenancy::{Organization, Workspace};
@@ -119,6 +120,11 @@ pub enum Change {
         seen: Revision,
         lifter: Lifter,
     },
+    /// One policy of an agent is this from now on.
+    PolicyPut {
+        address_id: AddressId,
+        policy: Box<PolicyChange>,
+    },
 }
 
 impl Change {
@@ -134,7 +140,8 @@ impl Change {
             | Self::AccountDeleted { .. }
             | Self::KeyPut { .. }
             | Self::KeyRevoked { .. }
-            | Self::HoldsLifted { .. } => None,
+            | Self::HoldsLifted { .. }
+            | Self::PolicyPut { .. } => None,
         }
     }
 
@@ -153,7 +160,8 @@ impl Change {
             | Self::KeyPut { .. }
             | Self::KeyRevoked { .. }
             | Self::HoldAdded { .. }
-            | Self::HoldsLifted { .. } => None,
+            | Self::HoldsLifted { .. }
+            | Self::PolicyPut { .. } => None,
         }
     }
 
@@ -169,7 +177,8 @@ impl Change {
             | Self::AccountDeleted { .. }
             | Self::KeyPut { .. }
             | Self::KeyRevoked { .. }
-            | Self::HoldAdded { .. } => None,
+            | Self::HoldAdded { .. }
+            | Self::PolicyPut { .. } => None,
         }
     }
 }

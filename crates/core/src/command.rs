@@ -6,6 +6,7 @@ use crate::address::{Address, Reference};
 use crate::hold::{Hold, Mode};
 use crate::id::{AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, WorkspaceId};
 use crate::key::KeyDigest;
+use crate::policy::{ActionPolicy, CostLimits, Direction};
 use crate::role::{Role, Scope};
 use crate::tenancy::{OrganizationProfile, WorkspaceProfile};
 use crate::time::Timestamp;
@@ -64,6 +65,7 @@ pub enum Command {
     },
     Kill(Kill),
     Resume(Resume),
+    SetPolicy(SetPolicy),
     /// Puts back holds that a replica knows and the log has lost.
     RestoreHolds(Vec<LostHold>),
 }
@@ -132,6 +134,20 @@ pub struct Resume {
     /// The newest revision that whoever resumes has seen; nothing newer is lifted.
     pub seen: Revision,
     pub reason: Option<Box<str>>,
+}
+
+/// Gives an agent a policy, or takes it away.
+#[derive(Clone, Debug)]
+pub struct SetPolicy {
+    pub agent: AddressId,
+    pub policy: NewPolicy,
+}
+
+/// A policy as it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewPolicy {
+    Action { direction: Direction, policy: Option<ActionPolicy> },
+    Cost { limits: Option<CostLimits> },
 }
 
 /// What a kill or a resume is about.

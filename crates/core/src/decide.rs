@@ -76,17 +76,23 @@ pub enum Reason {
     AgentQuarantined,
     AgentPaused,
     KeyRevoked,
+    /// A policy of one of the ends does not allow the type of the intent.
+    ActionNotAllowed,
+    /// The sender has used up one of its limits.
+    CostLimitExceeded,
     AgentBusy,
     StoreFull,
     GatewayFenced,
 }
 
 impl Reason {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::AgentKilled,
         Self::AgentQuarantined,
         Self::AgentPaused,
         Self::KeyRevoked,
+        Self::ActionNotAllowed,
+        Self::CostLimitExceeded,
         Self::AgentBusy,
         Self::StoreFull,
         Self::GatewayFenced,
@@ -100,6 +106,8 @@ impl Reason {
             Self::AgentQuarantined => "agent_quarantined",
             Self::AgentPaused => "agent_paused",
             Self::KeyRevoked => "invalid_platform_api_key",
+            Self::ActionNotAllowed => "action_not_allowed",
+            Self::CostLimitExceeded => "cost_limit_exceeded",
             Self::AgentBusy => "agent_busy",
             Self::StoreFull => "store_full",
             Self::GatewayFenced => "gateway_fenced",
@@ -110,9 +118,12 @@ impl Reason {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::AgentKilled | Self::AgentQuarantined | Self::AgentPaused => 403,
+            Self::AgentKilled
+            | Self::AgentQuarantined
+            | Self::AgentPaused
+            | Self::ActionNotAllowed => 403,
             Self::KeyRevoked => 401,
-            Self::AgentBusy => 429,
+            Self::AgentBusy | Self::CostLimitExceeded => 429,
             Self::StoreFull | Self::GatewayFenced => 503,
         }
     }
@@ -121,10 +132,14 @@ impl Reason {
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::AgentKilled | Self::AgentQuarantined | Self::AgentPaused | Self::KeyRevoked => {
-                false
+            Self::AgentKilled
+            | Self::AgentQuarantined
+            | Self::AgentPaused
+            | Self::KeyRevoked
+            | Self::ActionNotAllowed => false,
+            Self::CostLimitExceeded | Self::AgentBusy | Self::StoreFull | Self::GatewayFenced => {
+                true
             }
-            Self::AgentBusy | Self::StoreFull | Self::GatewayFenced => true,
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod key;
 pub mod lease;
 pub mod period;
 pub mod plan;
+pub mod policy;
 pub mod refusal;
 pub mod replica;
 pub mod role;

@@ -8,6 +8,7 @@ mod accounts;
 mod authority;
 mod holds;
 mod keys;
+mod policies;
 mod restore;
 mod tenancy;
 
@@ -51,6 +52,7 @@ pub fn plan(state: &State, order: &Order) -> Result<Plan, Refusal> {
         Command::RevokeKey { key } => keys::revoke(state, order, &authority, *key),
         Command::Kill(kill) => holds::kill(state, order, &authority, kill),
         Command::Resume(resume) => holds::resume(state, &authority, resume),
+        Command::SetPolicy(set) => policies::set(state, order, &authority, set),
         Command::RestoreHolds(lost) => restore::restore(state, &authority, lost),
     }?;
     Ok(match outcome {

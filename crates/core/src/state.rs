@@ -12,6 +12,7 @@ use crate::address::Address;
 use crate::hold::{Holds, RunState};
 use crate::id::{AccountId, AddressId, KeyId, OrgId, Revision, WorkspaceId};
 use crate::key::Key;
+use crate::policy::Policies;
 use crate::tenancy::{Organization, Workspace};
 use crate::time::Timestamp;
 use index::Index;
@@ -44,6 +45,8 @@ pub struct Agent {
     pub account: Option<Box<Account>>,
     #[serde(default, skip_serializing_if = "Holds::is_empty")]
     pub holds: Holds,
+    #[serde(default, skip_serializing_if = "Policies::is_empty")]
+    pub policies: Policies,
 }
 
 /// A service account: the identity of one agent.

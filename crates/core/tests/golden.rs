@@ -11,13 +11,16 @@ use axme_core::address::{Address, Reference};
 use axme_core::audit::{OBSERVATION_FORMAT, Observation};
 use axme_core::change::{ActorKind, ActorName, BadEntry, ENTRY_FORMAT, Entry};
 use axme_core::command::{
-    Actor, Bootstrap, Command, Kill, NewAccount, NewKey, NewOrganization, NewWorkspace, Order,
-    Origin, Resume, Target,
+    Actor, Bootstrap, Command, Kill, NewAccount, NewKey, NewOrganization, NewPolicy, NewWorkspace,
+    Order, Origin, Resume, SetPolicy, Target,
 };
 use axme_core::hold::Mode;
 use axme_core::id::{AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, WorkspaceId};
 use axme_core::key::KeyDigest;
 use axme_core::plan::{Plan, plan};
+use axme_core::policy::{
+    ActionMode, ActionPolicy, CostLimits, Direction, Money, OnBreach, Pattern,
+};
 use axme_core::role::{Role, Scope};
 use axme_core::state::State;
 use axme_core::tenancy::{OrganizationProfile, WorkspaceProfile};
@@ -154,7 +157,29 @@ fn story() -> Vec<(&'static str, Actor, Command)> {
         ("workspace_killed", Actor::Local, kill(Target::Workspace(WORKSPACE), 7)),
         ("agent_resumed", Actor::Local, resume(agent("email-campaign", None), 10)),
         ("agent_deleted", Actor::Local, Command::DeleteAccount { account: ACCOUNT }),
+        ("receive_policy_set", Actor::Local, policy(receive_only_mail())),
+        ("cost_policy_set", Actor::Local, policy(NewPolicy::Cost { limits: Some(limits()) })),
+        ("cost_policy_removed", Actor::Local, policy(NewPolicy::Cost { limits: None })),
     ]
+}
+
+fn policy(policy: NewPolicy) -> Command {
+    Command::SetPolicy(SetPolicy { agent: AddressId::from_bytes([2; 16]), policy })
+}
+
+fn receive_only_mail() -> NewPolicy {
+    let patterns = vec![Pattern::parse("intent.mail.*").unwrap()];
+    let policy = ActionPolicy { mode: ActionMode::Allowlist, patterns };
+    NewPolicy::Action { direction: Direction::Receive, policy: Some(policy) }
+}
+
+fn limits() -> CostLimits {
+    CostLimits {
+        intents_per_day: Some(50_000),
+        intents_per_hour: None,
+        cost_per_day: Money::from_usd(41.5),
+        on_breach: OnBreach::RequireApproval,
+    }
 }
 
 fn key(id: KeyId, role: Role, scope: Scope, account: Option<AccountId>) -> NewKey {

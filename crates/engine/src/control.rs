@@ -335,7 +335,8 @@ fn awaited(entry: &Entry) -> Option<Awaited> {
         | Change::WorkspacePut { .. }
         | Change::AddressRegistered { .. }
         | Change::AccountPut { .. }
-        | Change::KeyPut { .. } => Some(Awaited::Applied),
+        | Change::KeyPut { .. }
+        | Change::PolicyPut { .. } => Some(Awaited::Applied),
     };
     let all = || entry.changes.iter().filter_map(of_change);
     all().find(|awaited| *awaited == Awaited::Enforced).or_else(|| all().next())

@@ -7,6 +7,7 @@
 mod cell;
 mod orders;
 mod permit;
+mod policies;
 mod project;
 mod requests;
 mod scan;
@@ -26,12 +27,13 @@ use tokio::sync::Notify;
 
 pub use cell::{Cell, Counts, KeyCell};
 pub use orders::{Progress, StopReport};
-pub use permit::Permit;
+pub use permit::{Permit, SendPermit};
 pub use requests::RequestSlot;
 pub use streams::{Ending, StreamGuard, StreamOwner, Topic};
 
 use crate::clock::Clock;
 use orders::Orders;
+use policies::AllTerms;
 use streams::Streams;
 
 /// Addresses that nobody has registered and that lenient addressing remembers all the same.
@@ -48,6 +50,7 @@ pub struct Enforcer {
     keys: papaya::HashMap<KeyDigest, Arc<KeyCell>>,
     /// What workspaces impose on agents that have no cell yet.
     imposed: papaya::HashMap<WorkspaceId, RunState>,
+    terms: AllTerms,
     strangers: AtomicU64,
     /// The revision up to which the cells are the projection of the log.
     applied: AtomicU64,
@@ -69,6 +72,7 @@ impl Enforcer {
             cells: whole_map(),
             keys: whole_map(),
             imposed: papaya::HashMap::new(),
+            terms: papaya::HashMap::new(),
             strangers: AtomicU64::new(0),
             applied: AtomicU64::new(0),
             fresh_until: AtomicU64::new(0),

@@ -34,6 +34,10 @@ const TIME_OUT_BATCH_MAX: usize = 256;
 const KEYS_KEPT_FOR: Duration = Duration::from_secs(48 * 60 * 60);
 /// How long an instance is remembered that is not heard any more.
 const INSTANCES_KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long sums of single hours are kept: as far back as usage can be asked for.
+const HOURS_KEPT_FOR: Duration = Duration::from_secs(92 * 24 * 60 * 60);
+/// How long sums of days are kept.
+const DAYS_KEPT_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -283,6 +287,8 @@ impl Engine {
             intents_ended_before: now.minus(self.options.retain_intents),
             keys_used_before: now.minus(KEYS_KEPT_FOR),
             instances_seen_before: now.minus(INSTANCES_KEPT_FOR),
+            hours_before: now.minus(HOURS_KEPT_FOR),
+            days_before: now.minus(DAYS_KEPT_FOR),
         };
         let more = self.ledger.retain(retention).await?;
         Ok(if more { Tick::More } else { Tick::Done })

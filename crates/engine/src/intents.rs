@@ -13,7 +13,9 @@ use axme_core::address::Address;
 use axme_core::decide::{Denial, End};
 use axme_core::id::{IntentId, WorkspaceId};
 use axme_core::intent::Status;
+use axme_core::policy::Breach;
 use axme_core::role::Scope;
+use axme_core::time::Timestamp;
 use axme_store::ledger::Intent;
 use axme_store::{Ledger, StoreError, WriteError};
 
@@ -56,6 +58,11 @@ pub enum IntentError {
     Ended(Status),
     #[error("the intent is {}; this step is not possible from there", .0.as_str())]
     Impossible(Status),
+    /// The sender has used up one of its limits.
+    #[error(
+        "the agent has used {breach}; it goes on at {resets_at}, or when an operator sets another limit"
+    )]
+    OverLimit { breach: Breach, resets_at: Timestamp },
     #[error("idempotency key reused with different payload")]
     KeyReused,
     #[error("too many writes are waiting; try again")]
@@ -133,14 +140,27 @@ impl Intents {
         self.observer.denied(self.clock.wall(), about, scope, reason, &caller.key);
     }
 
+    /// Records that an agent went beyond one of its limits.
+    fn note_breach(&self, caller: &Caller, sender: &Cell, breach: Breach) {
+        let scope = self.scope_of(sender.workspace_id);
+        self.observer.breached(self.clock.wall(), sender, scope, breach, &caller.key);
+    }
+
     /// The intent, if the caller may see it: its parties, and keys that cover its workspace.
     async fn visible(&self, caller: &Caller, id: IntentId) -> Result<Intent, IntentError> {
         let intent = self.ledger.intent(id).await?.ok_or(IntentError::NotFound)?;
-        if self.may_see(caller, intent.workspace_id, [&intent.from, &intent.to]) {
+        let may_see = self.may_see(caller, intent.workspace_id, [&intent.from, &intent.to]);
+        if may_see && !Self::is_kept_from(caller, &intent) {
             Ok(intent)
         } else {
             Err(IntentError::NotFound)
         }
+    }
+
+    /// Whether an intent is kept from its receiver until an operator releases it.
+    fn is_kept_from(caller: &Caller, intent: &Intent) -> bool {
+        intent.status == Status::Waiting
+            && caller.agent().is_some_and(|agent| agent.address != intent.from)
     }
 
     fn may_see(&self, caller: &Caller, workspace: WorkspaceId, parties: [&Address; 2]) -> bool {
@@ -162,6 +182,9 @@ impl From<WriteError> for IntentError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Denied(denial) => Self::Denied(Denied::about(denial, None)),
+            WriteError::OverLimit(breach) => {
+                Self::Store(StoreError::Unusable(format!("limited out of place: {breach:?}")))
+            }
             WriteError::KeyReused => Self::KeyReused,
             WriteError::Busy => Self::Busy,
             WriteError::Store(error) => Self::Store(error),

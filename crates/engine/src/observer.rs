@@ -14,6 +14,7 @@ use axme_core::change::{ActorKind, ActorName};
 use axme_core::decide::Reason;
 use axme_core::health::Health;
 use axme_core::id::{AddressId, WorkspaceId};
+use axme_core::policy::{Breach, Dimension};
 use axme_core::role::Scope;
 use axme_core::time::Timestamp;
 use serde_json::json;
@@ -44,6 +45,13 @@ enum Kind {
         workspace: WorkspaceId,
         address: Address,
         reason: Reason,
+    },
+    Breached {
+        /// When the period ends whose limit is used up.
+        until: i64,
+        workspace: WorkspaceId,
+        address: Address,
+        dimension: Dimension,
     },
     SignIn {
         minute: i64,
@@ -81,6 +89,38 @@ impl Observer {
             address_id: agent.address_id(),
             details: Some(json!({ "reason": reason.code() })),
             ..observation("agent.denied", minute, scope, "refused")
+        });
+    }
+
+    /// An agent went beyond a limit.
+    pub fn breached(
+        &self,
+        at: Timestamp,
+        agent: &Cell,
+        scope: Scope,
+        breach: Breach,
+        by: &KeyCell,
+    ) {
+        let address = agent.address.clone();
+        let (minute, until) = (minute_of(at), breach.dimension.resets_at(at));
+        let kind = Kind::Breached {
+            until: until.as_micros(),
+            workspace: agent.workspace_id,
+            address: address.clone(),
+            dimension: breach.dimension,
+        };
+        let (used, limit) = breach.amounts();
+        self.count(kind, minute, || Observation {
+            actor: Some(actor_of(by)),
+            target: Some(address),
+            address_id: agent.address_id(),
+            details: Some(json!({
+                "dimension": breach.dimension.as_str(),
+                "used": used,
+                "limit": limit,
+                "reset_at": until.to_string(),
+            })),
+            ..observation("policy.cost_breached", minute, scope, "ok")
         });
     }
 

@@ -44,6 +44,8 @@ mod keys;
 mod kill;
 #[path = "http/openapi.rs"]
 mod openapi;
+#[path = "http/policies.rs"]
+mod policies;
 #[path = "http/replay.rs"]
 mod replay;
 #[path = "http/sign_ins.rs"]

@@ -13,6 +13,7 @@ mod epochs;
 mod gates;
 mod instances;
 mod intents;
+mod limits;
 mod lists;
 mod loading;
 mod patching;
@@ -83,7 +84,7 @@ pub async fn run_all(site: &Arc<dyn Site>) -> Vec<(&'static str, Broken)> {
 /// Every story.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    let parts: [&[Case]; 14] = [
+    let parts: [&[Case]; 15] = [
         appending::CASES,
         loading::CASES,
         epochs::CASES,
@@ -95,6 +96,7 @@ pub fn cases() -> Vec<Case> {
         requeueing::CASES,
         lists::CASES,
         usage::CASES,
+        limits::CASES,
         instances::CASES,
         retaining::CASES,
         audit::CASES,

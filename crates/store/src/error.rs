@@ -1,6 +1,7 @@
 //! What can go wrong at the store, in the terms on which callers act.
 
 use axme_core::decide::Denial;
+use axme_core::policy::Breach;
 
 use crate::control::LogEntry;
 
@@ -57,6 +58,9 @@ pub enum WriteError {
     /// It was decided again when its batch was written, and refused.
     #[error(transparent)]
     Denied(#[from] Denial),
+    /// It goes beyond a limit of its sender, which refuses it.
+    #[error("a limit is used up: {0}")]
+    OverLimit(Breach),
     /// The same idempotency key came with another request.
     #[error("idempotency key reused with different payload")]
     KeyReused,
@@ -65,4 +69,16 @@ pub enum WriteError {
     Busy,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl WriteError {
+    /// The same for a write of the gateway's own, which nobody decides again.
+    pub(crate) fn of_store(self) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            other @ (Self::Denied(_) | Self::OverLimit(_) | Self::KeyReused | Self::Busy) => {
+                StoreError::Unavailable(other.to_string())
+            }
+        }
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use axme_core::decide::{Admission, Denial};
 use axme_core::id::Revision;
+use axme_core::policy::CostLimits;
 
 /// Decides a queued item again, directly before its batch is written.
 ///
@@ -20,13 +22,21 @@ pub struct Pass {
     /// The revision on which it was decided.
     pub revision: Revision,
     pub admission: Admission,
+    /// What its sender may send at most. Judged by the store, which holds the counts.
+    pub limits: Option<Arc<CostLimits>>,
     _in_flight: Box<dyn Any + Send>,
 }
 
 impl Pass {
     #[must_use]
     pub fn new(revision: Revision, admission: Admission, in_flight: Box<dyn Any + Send>) -> Self {
-        Self { revision, admission, _in_flight: in_flight }
+        Self { revision, admission, limits: None, _in_flight: in_flight }
+    }
+
+    /// The same pass under limits.
+    #[must_use]
+    pub fn limited(self, limits: Option<Arc<CostLimits>>) -> Self {
+        Self { limits, ..self }
     }
 }
 

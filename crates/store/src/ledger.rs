@@ -7,6 +7,7 @@ mod chained;
 mod parts;
 mod rows;
 mod sums;
+mod traffic;
 
 use async_trait::async_trait;
 use axme_core::address::Address;
@@ -17,6 +18,8 @@ use axme_core::time::Timestamp;
 pub(crate) use chained::{Linked, link};
 pub use rows::*;
 pub(crate) use sums::{Sums, finite};
+pub(crate) use traffic::denials;
+pub use traffic::{Per, Traffic, TrafficQuery};
 
 use crate::control::{Answered, IdempotencyKey};
 use crate::error::{StoreError, WriteError};
@@ -59,13 +62,13 @@ pub trait Ledger: Instances + Send + Sync + std::fmt::Debug {
     -> Result<Vec<Intent>, WriteError>;
 
     /// Gives the intents of a sender that have not ended and whose `delivery_attempt` is zero new
-    /// cursors, in the order of their old ones, at most `intents_max` with a row id after `after`. Answers the receivers to wake and where
-    /// to go on.
+    /// cursors, in the order of their old ones: at most `intents_max` of those with a row id in
+    /// `rows`. Answers the receivers to wake and after which row to go on.
     async fn requeue(
         &self,
         workspace: WorkspaceId,
         sender: &Address,
-        after: u64,
+        rows: RowsBetween,
         intents_max: usize,
     ) -> Result<Requeued, WriteError>;
 
@@ -128,6 +131,12 @@ pub trait Ledger: Instances + Send + Sync + std::fmt::Debug {
     /// Usage of one agent in the hour that began at `hour`.
     async fn usage_of_hour(&self, address: AddressId, hour: Timestamp)
     -> Result<Usage, StoreError>;
+
+    /// What was counted of agents, by agent and period, both ascending.
+    async fn traffic(
+        &self,
+        query: TrafficQuery,
+    ) -> Result<Vec<(AddressId, Timestamp, Traffic)>, StoreError>;
 
     /// The signs of life after a moment; all of them when there is none.
     async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError>;

@@ -17,6 +17,7 @@ pub mod hint;
 pub mod instances;
 pub mod ledger;
 mod lifecycle;
+mod log_row;
 pub mod postgres;
 pub mod sqlite;
 

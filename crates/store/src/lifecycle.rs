@@ -8,12 +8,14 @@ mod admission;
 mod deadline;
 mod fact;
 mod handover;
+mod meter;
 mod patch;
 
 pub(crate) use admission::{before, first_seq, first_status, waiting};
 pub(crate) use deadline::time_out;
 pub(crate) use fact::{record, require_same};
-pub(crate) use handover::{hand_over, take_back};
+pub(crate) use handover::{can_be_handed_over, hand_over, take_back};
+pub(crate) use meter::{Judged, Meter, Sender, StoredDay};
 pub(crate) use patch::patch;
 
 use axme_core::intent::Status;

@@ -50,6 +50,7 @@ mod snapshot;
 mod standing;
 mod tally;
 mod tls;
+mod traffic;
 mod trouble;
 mod usage;
 mod work;

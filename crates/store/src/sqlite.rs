@@ -42,6 +42,7 @@ mod signs;
 mod snapshot;
 mod standing;
 mod tally;
+mod traffic;
 mod transaction;
 mod usage;
 mod writer;

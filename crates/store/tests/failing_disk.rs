@@ -58,6 +58,7 @@ fn intent(n: u32, payload_bytes: usize) -> NewIntent {
         intent_id: id(n),
         workspace_id: WorkspaceId::from_uuid(Uuid::from_u128(1)),
         from: Address::parse("agent://acme/prod/campaign").unwrap(),
+        sender_id: None,
         to: Address::parse("agent://acme/prod/mailer").unwrap(),
         intent_type: "intent.email.send.v1".into(),
         correlation_id: "c".into(),

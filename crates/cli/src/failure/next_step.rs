@@ -58,14 +58,16 @@ pub(super) fn next_step(code: ErrorCode) -> Option<&'static str> {
         C::TooManyInstances => {
             Some("Give each copy a lasting instance id, or end copies that run on.")
         }
-        C::QuotaExceeded | C::CostLimitExceeded => Some("Wait for the reset, or raise the limit."),
+        C::QuotaExceeded => Some("Wait for the reset, or raise the limit."),
+        C::CostLimitExceeded | C::ActionNotAllowed | C::PolicyNotFound => {
+            Some("See what is allowed, and change it: axme policies show NAME")
+        }
         C::StoreFull => Some("Free disk space at the gateway; kills work meanwhile."),
         C::InternalError => Some("The gateway's log says more under this request id."),
         C::NotFound | C::MethodNotAllowed => {
             Some("Is the gateway of the same version? `axme status` shows it.")
         }
         C::PolicyDenied
-        | C::ActionNotAllowed
         | C::SenderNotAllowed
         | C::ReceiverOrgClosed
         | C::ReceiverAgentClosed

@@ -321,3 +321,5 @@ fn holds_that_a_log_has_lost_are_put_back_once() {
     assert_eq!(lost.give(Actor::Gateway, Command::RestoreHolds(holds)), Ok(Plan::Nothing));
     assert_eq!(at.state.holds_not_in(&lost.state), []);
 }
+
+mod policies;

@@ -3,6 +3,7 @@
 use crate::change::{Change, Entry, HeldTarget};
 use crate::hold::{Hold, Holds};
 use crate::id::{AddressId, KeyId, Revision};
+use crate::policy::Policies;
 use crate::state::{Account, Agent, REVOKED_KEYS_MAX, State};
 use crate::time::Timestamp;
 
@@ -49,6 +50,7 @@ impl State {
                     workspace_id: *workspace_id,
                     account: None,
                     holds: Holds::default(),
+                    policies: Policies::default(),
                 };
                 self.index.put_agent(&agent);
                 self.agents.entry(*address_id).or_insert(agent);
@@ -68,6 +70,11 @@ impl State {
             Change::HoldAdded { target, hold } => {
                 let hold = Hold { revision, ..(**hold).clone() };
                 self.change_holds(self.standing_target(entry, *target), |holds| holds.add(hold));
+            }
+            Change::PolicyPut { address_id, policy } => {
+                if let Some(agent) = self.agents.get_mut(address_id) {
+                    agent.policies.put((**policy).clone());
+                }
             }
             Change::HoldsLifted { target, seen, lifter } => {
                 self.change_holds(self.standing_target(entry, *target), |holds| {

@@ -127,7 +127,8 @@ impl Control {
                 | Change::AccountDeleted { .. }
                 | Change::KeyPut { .. }
                 | Change::KeyRevoked { .. }
-                | Change::HoldsLifted { .. } => {}
+                | Change::HoldsLifted { .. }
+                | Change::PolicyPut { .. } => {}
             }
         }
         cells

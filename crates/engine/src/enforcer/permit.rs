@@ -29,6 +29,39 @@ impl Permit {
     }
 }
 
+/// The proof that a new intent of some type may be sent, by run states and by policies.
+#[derive(Debug)]
+pub struct SendPermit {
+    permit: Permit,
+    intent_type: Box<str>,
+}
+
+impl SendPermit {
+    /// A place in the store's queue, as [`Permit::into_gate`] makes it. The store judges the
+    /// limits that hold when the batch is written.
+    #[must_use]
+    pub fn into_gate(self) -> Box<dyn Gate> {
+        let question = self.permit.registered.0.clone();
+        Box::new(SendGate { question, intent_type: self.intent_type })
+    }
+}
+
+/// A new intent that waits for its batch.
+#[derive(Debug)]
+struct SendGate {
+    question: Question,
+    intent_type: Box<str>,
+}
+
+impl Gate for SendGate {
+    fn decide_again(&self) -> Result<Pass, Denial> {
+        let Question { enforcer, sender, receiver, .. } = &self.question;
+        let pass = self.question.decide_again()?;
+        let limits = enforcer.check_policies(sender, receiver, &self.intent_type)?;
+        Ok(pass.limited(limits))
+    }
+}
+
 impl Enforcer {
     /// Decides an action from `sender` to `receiver` that the holder of `key` asks for.
     pub fn permit(
@@ -46,6 +79,19 @@ impl Enforcer {
             receiver: Arc::clone(receiver),
         };
         question.register_and_check()
+    }
+
+    /// Decides whether the holder of `key` may send an intent of a type.
+    pub fn permit_send(
+        self: &Arc<Self>,
+        key: &Arc<KeyCell>,
+        sender: &Arc<Cell>,
+        receiver: &Arc<Cell>,
+        intent_type: &str,
+    ) -> Result<SendPermit, Denial> {
+        let permit = self.permit(key, Action::Send, sender, receiver)?;
+        self.check_policies(sender, receiver, intent_type)?;
+        Ok(SendPermit { permit, intent_type: intent_type.into() })
     }
 }
 

@@ -36,6 +36,7 @@ impl Enforcer {
             }
         }
         self.imposed.pin().clear();
+        self.terms.pin().clear();
         for cell in self.cells.pin().values() {
             let known = cell.address_id().and_then(|id| state.agent(id));
             if known.is_none() {
@@ -104,6 +105,7 @@ impl Enforcer {
             Change::HoldsLifted { target, .. } => {
                 self.project_target(state, state.standing_target(entry, *target));
             }
+            Change::PolicyPut { address_id, .. } => self.project_policies(state, *address_id),
         }
     }
 
@@ -131,6 +133,9 @@ impl Enforcer {
     fn project_agent(&self, state: &State, agent: &Agent) {
         let cell = self.ensure_cell(state, agent);
         cell.identify(agent.address_id, agent.live_account().is_some());
+        if !agent.policies.is_empty() {
+            self.project_policies(state, agent.address_id);
+        }
         self.set_run_state(&cell, state.run_state(agent));
     }
 

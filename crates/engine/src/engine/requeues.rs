@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axme_core::id::Revision;
 use axme_core::state::State;
 use axme_store::WriteError;
+use axme_store::ledger::RowsBetween;
 
 use super::Engine;
 use crate::enforcer::{Cell, Topic};
@@ -157,7 +158,10 @@ impl Engine {
         let (workspace, sender) = (agent.workspace_id, &agent.address);
         let mut after = 0;
         loop {
-            let moved = self.ledger.requeue(workspace, sender, after, REQUEUE_BATCH_MAX).await?;
+            let moved = self
+                .ledger
+                .requeue(workspace, sender, RowsBetween::after(after), REQUEUE_BATCH_MAX)
+                .await?;
             for receiver in moved.receivers {
                 self.enforcer.wake(&Topic::Queue((workspace, receiver)));
             }

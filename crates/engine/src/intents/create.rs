@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axme_core::address::{Address, Reference};
-use axme_core::decide::Action;
+use axme_core::decide::{Denial, End, Reason};
 use axme_core::id::{IntentId, WorkspaceId};
 use axme_core::intent::Status;
 use axme_core::time::Timestamp;
@@ -104,14 +104,17 @@ impl Intents {
             self.note_denied(caller, Some(&sender), &denied);
             denied
         };
-        let permit =
-            self.enforcer.permit(&caller.key, Action::Send, &sender, &receiver).map_err(refuse)?;
+        let permit = self
+            .enforcer
+            .permit_send(&caller.key, &sender, &receiver, &request.intent_type)
+            .map_err(refuse)?;
         let created_at = self.clock.wall();
         let intent_id = self.chance.intent(created_at);
         let intent = NewIntent {
             intent_id,
             workspace_id: receiver.workspace_id,
             from: sender.address.clone(),
+            sender_id: sender.address_id(),
             to: receiver.address.clone(),
             intent_type: request.intent_type,
             correlation_id: request.correlation_id,
@@ -123,13 +126,25 @@ impl Intents {
             idempotency: request.idempotency,
         };
         match self.ledger.admit(intent, permit.into_gate()).await {
-            Ok(Admitted::New { status, .. }) => {
+            Ok(Admitted::New { status, breach, .. }) => {
                 sender.count_admitted();
+                if let Some(breach) = breach {
+                    self.note_breach(caller, &sender, breach);
+                }
                 self.enforcer.wake(&Topic::Queue(receiver.key()));
                 Ok(Created { intent_id, status, created_at })
             }
             Ok(Admitted::Before { intent_id }) => self.created_before(intent_id).await,
             Err(WriteError::Denied(denial)) => Err(refuse(denial).into()),
+            Err(WriteError::OverLimit(breach)) => {
+                let over = Denial { reason: Reason::CostLimitExceeded, end: End::Sender };
+                self.note_breach(caller, &sender, breach);
+                drop(refuse(over));
+                Err(IntentError::OverLimit {
+                    breach,
+                    resets_at: breach.dimension.resets_at(created_at),
+                })
+            }
             Err(error) => {
                 if matches!(&error, WriteError::Store(error) if !error.had_no_effect()) {
                     sender.count_unknown();

@@ -6,7 +6,7 @@ use axme_core::decide::{Action, Admission};
 use axme_core::id::IntentId;
 use axme_core::intent::Status;
 use axme_store::control::IdempotencyKey;
-use axme_store::ledger::{Event, Fact, Intent, Patch, Patched, Recorded};
+use axme_store::ledger::{Event, Fact, Intent, Patch, Patched, Recorded, RowsBetween};
 
 use super::{Denied, IntentError, Intents};
 use crate::caller::Caller;
@@ -67,6 +67,26 @@ impl Intents {
             Recorded::Impossible(intent) => Err(IntentError::Impossible(intent.status)),
             Recorded::NotFound => Err(IntentError::NotFound),
         }
+    }
+
+    /// Lets an intent that waits for an operator go to its receiver, behind what the receiver has
+    /// been sent meanwhile. Durable when this returns; repeated, it takes up where it broke off.
+    pub async fn release(&self, caller: &Caller, said: FactRequest) -> Result<Said, IntentError> {
+        let intent = self.visible(caller, said.intent_id).await?;
+        let said = if intent.status == Status::Waiting {
+            self.record(caller, said).await?
+        } else {
+            let last = self.ledger.events(intent.intent_id, intent.last_seq - 1).await?;
+            let event = last.unwrap_or_default().pop().ok_or(IntentError::NotFound)?;
+            Said { intent, event }
+        };
+        let Intent { workspace_id, from, row_id, .. } = &said.intent;
+        // Receivers have gone past its old place.
+        let only = RowsBetween::only(*row_id);
+        for receiver in self.ledger.requeue(*workspace_id, from, only, 1).await?.receivers {
+            self.enforcer.wake(&Topic::Queue((*workspace_id, receiver)));
+        }
+        Ok(said)
     }
 
     /// Merges a patch into an intent's controls or policy. `Err` of the intent when the expected

@@ -2,9 +2,12 @@
 
 use axme_api::error::ErrorCode;
 use axme_core::address::Reference;
+use axme_core::decide::{End, Reason};
 use axme_core::id::{Revision, WorkspaceId};
+use axme_core::policy::{Breach, Direction};
 use axme_core::role::Scope;
 use axme_core::state::{Agent, State};
+use axme_core::time::Timestamp;
 use axme_engine::Caller;
 use axme_engine::intents::{Denied, IntentError};
 use serde_json::json;
@@ -86,16 +89,22 @@ pub(super) fn asked_workspace(
     })
 }
 
-/// The refusal of a denial, with who stopped the agent, when and why.
+/// The refusal of a denial: with who stopped the agent, when and why, or whose policy it was.
 pub(super) fn denied(api: &Api, denied: &Denied) -> ApiError {
     let mut error = ApiError::from(denied.denial);
     let Some(about) = &denied.about else { return error };
     error = error.detail("address", about.address.as_str());
+    if denied.denial.reason == Reason::ActionNotAllowed {
+        let direction = match denied.denial.end {
+            End::Sender | End::Gateway => Direction::Send,
+            End::Receiver => Direction::Receive,
+        };
+        return error.detail("direction", direction.as_str());
+    }
     let hold = api.engine().control.read(|state| {
         let agent = about.address_id().and_then(|id| state.agent(id));
-        let own = agent.and_then(|agent| agent.holds.strictest());
         let imposed = || state.workspace(about.workspace_id)?.holds.strictest();
-        own.or_else(imposed).cloned()
+        agent.map_or_else(imposed, |agent| state.hold_on(agent)).cloned()
     });
     if let Some(hold) = hold.filter(|_| error.code.status() == 403) {
         error.message = format!(
@@ -110,6 +119,16 @@ pub(super) fn denied(api: &Api, denied: &Denied) -> ApiError {
             .detail("reason", json!(hold.reason));
     }
     error
+}
+
+/// The refusal of an intent that goes beyond a limit of its sender.
+fn over_limit(message: String, breach: Breach, resets_at: Timestamp) -> ApiError {
+    let (used, limit) = breach.amounts();
+    ApiError::new(ErrorCode::CostLimitExceeded, message)
+        .detail("dimension", breach.dimension.as_str())
+        .detail("used", used)
+        .detail("limit", limit)
+        .detail("reset_at", resets_at.to_string())
 }
 
 /// The refusal of what came of a request about intents.
@@ -132,6 +151,7 @@ pub(super) fn intent_error(api: &Api, error: IntentError) -> ApiError {
         IntentError::Ended(status) | IntentError::Impossible(status) => {
             ApiError::new(ErrorCode::IntentTerminal, message).detail("status", status.as_str())
         }
+        IntentError::OverLimit { breach, resets_at } => over_limit(message, breach, resets_at),
         IntentError::KeyReused => key_reused(),
         IntentError::Busy => ApiError::new(ErrorCode::GatewayBusy, message),
         IntentError::Store(error) => error.into(),

@@ -5,7 +5,7 @@
 
 use axme_api::JsonObject;
 use axme_api::error::{ErrorCode, FieldError};
-use axme_core::decide::{Denial, Reason};
+use axme_core::decide::{Denial, End, Reason};
 use axme_core::refusal::{Missing, Refusal};
 use axme_engine::control::ControlError;
 use axme_store::{StoreError, WriteError};
@@ -102,6 +102,15 @@ impl From<Denial> for ApiError {
                 (ErrorCode::AgentPaused, "the agent is paused; an operator can resume it")
             }
             Reason::KeyRevoked => (ErrorCode::KeyRevoked, "this key was revoked or has expired"),
+            Reason::ActionNotAllowed => (
+                ErrorCode::ActionNotAllowed,
+                "a policy does not allow intents of this type; an operator can change it",
+            ),
+            Reason::CostLimitExceeded => (
+                ErrorCode::CostLimitExceeded,
+                "a limit of the agent is used up; it goes on when the period ends, or an operator \
+                 sets another limit",
+            ),
             Reason::AgentBusy => (
                 ErrorCode::AgentBusy,
                 "the agent has too many requests in flight; wait for some to end",
@@ -149,6 +158,9 @@ impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Denied(denial) => denial.into(),
+            WriteError::OverLimit(_) => {
+                Denial { reason: Reason::CostLimitExceeded, end: End::Sender }.into()
+            }
             WriteError::KeyReused => key_reused(),
             WriteError::Busy => {
                 Self::new(ErrorCode::GatewayBusy, "too many writes are waiting; try again")

@@ -10,6 +10,7 @@ mod kill;
 mod kill_stream;
 mod killed_instances;
 mod last_state;
+mod policies;
 mod record;
 mod resume;
 mod saying;
@@ -31,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(kill_stream::stream_kill))
         .routes(routes!(instances::list_instances))
         .routes(routes!(last_state::get_last_state))
+        .merge(policies::routes())
         .routes(routes!(control::stream_control))
         .routes(routes!(control::acknowledge_kill))
         .routes(routes!(events::list_mesh_events))

@@ -32,7 +32,10 @@ fn body_of(method: &str, path: &str) -> Option<Value> {
         }
         ("POST", "/v1/service-accounts" | "/v1/organizations")
         | ("POST", "/v1/organizations/{org_id}/workspaces") => Some(name),
-        ("POST" | "PATCH", _) => Some(json!({})),
+        ("PUT", "/v1/mesh/agents/{agent}/policies/action") => {
+            Some(json!({ "direction": "send", "mode": "open" }))
+        }
+        ("POST" | "PATCH" | "PUT", _) => Some(json!({})),
         (other, _) => panic!("{other} {path} has no body here"),
     }
 }

@@ -35,9 +35,12 @@ async fn compare(caller: &Caller<'_>, role: Role, theirs: &Ids, nothing: &Ids) {
             }
             "/v1/intents/{intent_id}/policy" => json!({ "envelope_patch": { "ttl_seconds": 5 } }),
             "/v1/organizations/{org_id}/workspaces" => json!({ "name": "fresh-one" }),
+            "/v1/mesh/agents/{agent}/policies/action" => {
+                json!({ "direction": "send", "mode": "open" })
+            }
             _ => json!({}),
         };
-        let body = (*method == "POST" || *method == "PATCH").then_some(body);
+        let body = ["POST", "PATCH", "PUT"].contains(method).then_some(body);
         let found = caller.call(method, &theirs.fill(path), body.clone()).await;
         let missing = caller.call(method, &nothing.fill(path), body).await;
         // An agent that asks for a stream which is not its own is told that, whosever it is.

@@ -144,7 +144,9 @@ impl Ids {
             .replace("{kill_id}", &self.kill_id)
             .replace("{intent_id}", &self.intent_id)
             .replace("{org_id}", &self.org_id)
-            .replace("{workspace_id}", &self.workspace_id);
+            .replace("{workspace_id}", &self.workspace_id)
+            // Every agent can have the same ones.
+            .replace("{policy_id}", "send");
         assert!(!filled.contains('{'), "{filled} has a parameter that this does not know");
         filled
     }

@@ -5,7 +5,7 @@ use axme_core::intent::Status;
 use crate::conformance::gates::{open_gate, shut_gate};
 use crate::conformance::stage::{Stage, address, at};
 use crate::conformance::{Broken, ensure, ensure_eq, stories};
-use crate::ledger::{HandedOver, Handing, Intent, QueueQuery, Tally};
+use crate::ledger::{HandedOver, Handing, Intent, QueueQuery, RowsBetween, Tally};
 
 stories![
     the_first_handover_is_an_event_and_further_ones_only_count,
@@ -88,7 +88,8 @@ async fn a_handover_that_is_taken_back_does_not_count(stage: Stage) -> Result<()
     let back = stage.stands(sent.intent_id).await?;
     ensure_eq!((back.delivery_attempt, back.status), (0, Status::Delivered), "what came back");
     let campaign = address("campaign")?;
-    let requeued = stage.ledger().requeue(stage.workspace, &campaign, 0, 10).await?;
+    let requeued =
+        stage.ledger().requeue(stage.workspace, &campaign, RowsBetween::after(0), 10).await?;
     ensure_eq!(requeued.receivers, [address("mailer")?], "who is woken");
     let handed = stage.hand_over(sent.intent_id).await?;
     let again = delivered(&handed)?;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axme_core::decide::{Admission, Denial, End, Reason};
 use axme_core::id::Revision;
+use axme_core::policy::CostLimits;
 
 use crate::error::WriteError;
 use crate::gate::{Gate, Pass};
@@ -24,6 +25,17 @@ impl Gate for FixedGate {
 
 pub(super) fn open_gate() -> Box<dyn Gate> {
     Box::new(FixedGate(Ok(Admission::Flows)))
+}
+
+/// An open gate for a sender with limits.
+#[derive(Debug)]
+pub(super) struct LimitedGate(pub(super) Arc<CostLimits>);
+
+impl Gate for LimitedGate {
+    fn decide_again(&self) -> Result<Pass, Denial> {
+        let pass = Pass::new(DECIDED_ON, Admission::Flows, Box::new(()));
+        Ok(pass.limited(Some(Arc::clone(&self.0))))
+    }
 }
 
 pub(super) const DENIAL: Denial = Denial { reason: Reason::AgentKilled, end: End::Sender };

@@ -15,6 +15,7 @@ stories![
     instances_are_listed_by_id_and_counted_by_health,
     the_newest_metadata_stands_for_an_agent,
     a_kill_freezes_what_was_said_last,
+    what_nobody_reports_is_not_told,
     what_is_said_late_is_added_and_a_stop_is_said_once,
     a_word_that_comes_before_the_freezing_takes_nothing_from_it,
     an_instance_that_is_not_heard_is_forgotten,
@@ -150,6 +151,22 @@ async fn a_kill_freezes_what_was_said_last(stage: Stage) -> Result<(), Broken> {
     Ok(())
 }
 
+async fn what_nobody_reports_is_not_told(stage: Stage) -> Result<(), Broken> {
+    let (agent, kill) = (agent(&stage), KillId::from_uuid(stage.uuid()));
+    let totals = stage.ledger().frozen(kill, at(15)).await?.totals;
+    ensure_eq!(totals, crate::instances::FrozenTotals::default(), "of no instance");
+    stage.ledger().save_instances(vec![heard(agent, "a", 20, Said::default())]).await?;
+    stage.ledger().freeze(kill, agent, at(21)).await?;
+    let totals = stage.ledger().frozen(kill, at(15)).await?.totals;
+    ensure_eq!((totals.done, totals.not_done), (None, None), "of one that reports no progress");
+    let endless = Progress { done: 7, total: None, unit: None };
+    let said = Said { progress: Some(endless), ..Said::default() };
+    stage.ledger().keep_word(Word { said, ..word(kill, "a", 22) }).await?;
+    let totals = stage.ledger().frozen(kill, at(15)).await?.totals;
+    ensure_eq!((totals.done, totals.not_done), (Some(7), None), "of one that knows no end");
+    Ok(())
+}
+
 fn word(kill: KillId, id: &str, seen: i64) -> Word {
     Word {
         kill,
@@ -221,6 +238,8 @@ async fn an_instance_that_is_not_heard_is_forgotten(stage: Stage) -> Result<(), 
         intents_ended_before: never,
         keys_used_before: never,
         instances_seen_before: at(20),
+        hours_before: never,
+        days_before: never,
     };
     while stage.ledger().retain(retention).await? {}
     ensure_eq!(&*only(&stage, agent).await?.instance_id, "new", "who is left");

@@ -66,8 +66,12 @@ async fn what_is_kept_for_review_waits(stage: Stage) -> Result<(), Broken> {
     let id = new.intent_id;
     let gate = Box::new(FixedGate(Ok(Admission::ForReview)));
     let admitted = stage.ledger().admit(new, gate).await?;
-    let wanted =
-        Admitted::New { cursor: CURSOR_STEP, revision: DECIDED_ON, status: Status::Waiting };
+    let wanted = Admitted::New {
+        cursor: CURSOR_STEP,
+        revision: DECIDED_ON,
+        status: Status::Waiting,
+        breach: None,
+    };
     ensure_eq!(admitted, wanted, "the answer");
     ensure_eq!(stage.stands(id).await?.last_seq, 3, "the last event");
     let last = stage.ledger().events(id, 2).await?.unwrap_or_default().pop();

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use axme_core::decide::Admission;
 use axme_core::id::Revision;
+use axme_core::intent::Status;
 
-use crate::conformance::stage::{Stage, address};
+use crate::conformance::gates::{FixedGate, open_gate};
+use crate::conformance::stage::{Stage, address, at};
 use crate::conformance::{Broken, ensure, ensure_eq, stories};
+use crate::ledger::{Handing, RowsBetween};
 
 stories![
     what_was_held_comes_again_in_its_order,
     a_long_queue_is_taken_in_pages,
     what_was_handed_over_keeps_its_cursor,
+    what_waits_for_an_operator_goes_to_nobody_until_it_is_released,
     how_far_resumes_are_done_is_noted_and_never_goes_back,
 ];
 
@@ -26,7 +31,8 @@ async fn what_was_held_comes_again_in_its_order(stage: Stage) -> Result<(), Brok
     ensure!(stage.queue("mailer", last).await?.is_empty(), "something comes after the last");
 
     let campaign = address("campaign")?;
-    let requeued = stage.ledger().requeue(stage.workspace, &campaign, 0, 100).await?;
+    let requeued =
+        stage.ledger().requeue(stage.workspace, &campaign, RowsBetween::after(0), 100).await?;
     ensure_eq!(requeued.next, None, "where to go on");
     let woken: BTreeSet<_> = requeued.receivers.iter().cloned().collect();
     ensure_eq!(woken.len(), requeued.receivers.len(), "each receiver is named once");
@@ -48,7 +54,10 @@ async fn a_long_queue_is_taken_in_pages(stage: Stage) -> Result<(), Broken> {
     let (mut after, mut pages) = (Some(0), 0);
     while let Some(row_id) = after {
         let campaign = address("campaign")?;
-        let requeued = stage.ledger().requeue(stage.workspace, &campaign, row_id, 3).await?;
+        let requeued = stage
+            .ledger()
+            .requeue(stage.workspace, &campaign, RowsBetween::after(row_id), 3)
+            .await?;
         after = requeued.next;
         pages += 1;
         ensure!(pages <= 10, "the pages do not end");
@@ -63,9 +72,35 @@ async fn what_was_handed_over_keeps_its_cursor(stage: Stage) -> Result<(), Broke
     let handed = stage.sent("campaign", "mailer").await?;
     stage.hand_over(handed.intent_id).await?;
     let campaign = address("campaign")?;
-    let requeued = stage.ledger().requeue(stage.workspace, &campaign, 0, 100).await?;
+    let requeued =
+        stage.ledger().requeue(stage.workspace, &campaign, RowsBetween::after(0), 100).await?;
     ensure!(requeued.receivers.is_empty(), "somebody is woken for nothing");
     ensure_eq!(stage.stands(handed.intent_id).await?.cursor, handed.cursor, "the cursor");
+    Ok(())
+}
+
+async fn what_waits_for_an_operator_goes_to_nobody_until_it_is_released(
+    stage: Stage,
+) -> Result<(), Broken> {
+    let waiting = stage.intent("campaign", "mailer")?;
+    let id = waiting.intent_id;
+    let gate = Box::new(FixedGate(Ok(Admission::ForReview)));
+    stage.ledger().admit(waiting, gate).await?;
+    let later = stage.sent("campaign", "mailer").await?;
+    let queue = stage.queue("mailer", 0).await?;
+    let queued: Vec<_> = queue.iter().map(|intent| intent.intent_id).collect();
+    ensure_eq!(queued, [later.intent_id], "what is queued");
+    let handing = Handing { intent_id: id, gate: open_gate() };
+    let handed = stage.ledger().hand_over(vec![handing], at(3)).await?;
+    ensure!(handed.is_empty(), "it was handed over: {handed:?}");
+
+    stage.ledger().record(stage.fact(id, Status::InProgress)).await?;
+    let only = RowsBetween::only(stage.stands(id).await?.row_id);
+    let requeued = stage.ledger().requeue(stage.workspace, &address("campaign")?, only, 10).await?;
+    ensure_eq!(requeued.receivers, [address("mailer")?], "whom to wake");
+    let new = stage.queue("mailer", later.cursor).await?;
+    let new: Vec<_> = new.iter().map(|intent| intent.intent_id).collect();
+    ensure_eq!(new, [id], "what comes to a receiver that has gone on");
     Ok(())
 }
 

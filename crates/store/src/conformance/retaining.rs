@@ -19,6 +19,8 @@ async fn retain(stage: &Stage, intents: Timestamp, keys: Timestamp) -> Result<()
         intents_ended_before: intents,
         keys_used_before: keys,
         instances_seen_before: at(0),
+        hours_before: keys,
+        days_before: at(0),
     };
     for _ in 0..SLICES_MAX {
         if !stage.ledger().retain(retention).await? {

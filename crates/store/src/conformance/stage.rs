@@ -97,6 +97,7 @@ impl Stage {
             intent_id: IntentId::from_uuid(self.uuid()),
             workspace_id: self.workspace,
             from: address(from)?,
+            sender_id: None,
             to: address(to)?,
             intent_type: "intent.email.send.v1".into(),
             correlation_id: self.uuid().to_string().into(),

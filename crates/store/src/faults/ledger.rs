@@ -14,7 +14,8 @@ use crate::gate::Gate;
 use crate::ledger::{
     Admitted, AuditQuery, AuditRow, ChainId, ChainLink, Event, Fact, HandedOver, Handing, Intent,
     IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, Positions,
-    QueueQuery, Recorded, Requeued, Retention, SignsOfLife, Tally, Usage, Watched,
+    QueueQuery, Recorded, Requeued, Retention, RowsBetween, SignsOfLife, Tally, Traffic,
+    TrafficQuery, Usage, Watched,
 };
 
 #[async_trait]
@@ -55,10 +56,10 @@ impl Ledger for Faulty {
         &self,
         workspace: WorkspaceId,
         sender: &Address,
-        after: u64,
+        rows: RowsBetween,
         intents_max: usize,
     ) -> Result<Requeued, WriteError> {
-        self.ledger.requeue(workspace, sender, after, intents_max).await
+        self.ledger.requeue(workspace, sender, rows, intents_max).await
     }
 
     async fn set_requeued(&self, up_to: Revision) -> Result<(), WriteError> {
@@ -136,6 +137,13 @@ impl Ledger for Faulty {
         hour: Timestamp,
     ) -> Result<Usage, StoreError> {
         self.ledger.usage_of_hour(address, hour).await
+    }
+
+    async fn traffic(
+        &self,
+        query: TrafficQuery,
+    ) -> Result<Vec<(AddressId, Timestamp, Traffic)>, StoreError> {
+        self.ledger.traffic(query).await
     }
 
     async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError> {

@@ -4,6 +4,7 @@ use axme_core::address::Address;
 use axme_core::chain::Hash;
 use axme_core::id::{AddressId, Epoch, IntentId, Revision, WorkspaceId};
 use axme_core::intent::Status;
+use axme_core::policy::Breach;
 use axme_core::role::Scope;
 use axme_core::time::Timestamp;
 
@@ -16,6 +17,8 @@ pub struct NewIntent {
     pub intent_id: IntentId,
     pub workspace_id: WorkspaceId,
     pub from: Address,
+    /// Under which its sender is counted; none for a sender that nobody has registered.
+    pub sender_id: Option<AddressId>,
     pub to: Address,
     pub intent_type: Box<str>,
     pub correlation_id: Box<str>,
@@ -35,11 +38,11 @@ pub enum Admitted {
         cursor: u64,
         revision: Revision,
         status: Status,
+        /// A limit of its sender that it went beyond, and that does not refuse it.
+        breach: Option<Breach>,
     },
     /// The idempotency key stands for this intent already.
-    Before {
-        intent_id: IntentId,
-    },
+    Before { intent_id: IntentId },
 }
 
 /// An intent as it stands.
@@ -165,6 +168,26 @@ pub enum Patched {
     NotFound,
 }
 
+/// The rows after one, up to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowsBetween {
+    pub after: u64,
+    pub up_to: u64,
+}
+
+impl RowsBetween {
+    #[must_use]
+    pub const fn after(after: u64) -> Self {
+        Self { after, up_to: u64::MAX }
+    }
+
+    /// One row alone.
+    #[must_use]
+    pub const fn only(row_id: u64) -> Self {
+        Self { after: row_id.saturating_sub(1), up_to: row_id }
+    }
+}
+
 /// Where a requeue stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requeued {
@@ -264,6 +287,10 @@ pub struct Retention {
     pub keys_used_before: Timestamp,
     /// Instances that were not heard since this.
     pub instances_seen_before: Timestamp,
+    /// Sums of hours that began before this.
+    pub hours_before: Timestamp,
+    /// Sums of days that began before this.
+    pub days_before: Timestamp,
 }
 
 /// A hash chain: the control log's, or that of one epoch's observations.

@@ -6,13 +6,15 @@ use axme_core::intent::Status;
 use crate::control::Answered;
 use crate::error::{StoreError, WriteError};
 use crate::ledger::{Admitted, Event, NewIntent};
-use crate::lifecycle::LAST_UNSTORED_SEQ;
+use crate::lifecycle::{Judged, LAST_UNSTORED_SEQ};
 
 /// What an admitted intent stands at first.
-pub(crate) const fn first_status(admission: Admission) -> Status {
+pub(crate) const fn first_status(admission: Admission, judged: Judged) -> Status {
     match admission {
-        Admission::Flows | Admission::Held | Admission::Late => Status::Submitted,
-        Admission::ForReview => Status::Waiting,
+        Admission::Flows | Admission::Held | Admission::Late if !judged.waits => Status::Submitted,
+        Admission::Flows | Admission::Held | Admission::Late | Admission::ForReview => {
+            Status::Waiting
+        }
     }
 }
 

@@ -21,6 +21,11 @@ impl Handed {
     }
 }
 
+/// Whether an intent may go to its receiver: it has not ended, and waits for no operator.
+pub(crate) fn can_be_handed_over(status: Status) -> bool {
+    !status.is_terminal() && status != Status::Waiting
+}
+
 /// Hands over an intent that has not ended, or fails it when its attempts are used up.
 pub(crate) fn hand_over(intent: &mut Intent, at: Timestamp) -> Handed {
     let attempts = intent.delivery_attempt;

@@ -4,9 +4,12 @@ mod columns;
 mod used;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use axme_core::decide::Admission;
 use axme_core::id::{IntentId, Revision};
 use axme_core::intent::Status;
+use axme_core::policy::{Breach, CostLimits};
 use tokio_postgres::Row;
 
 pub use columns::STORE as ADMIT;
@@ -15,12 +18,13 @@ use crate::control::ReplicaEpoch;
 use crate::error::{StoreError, WriteError};
 use crate::gate::{Gate, Pass};
 use crate::ledger::{Admitted, NewIntent};
-use crate::lifecycle;
+use crate::lifecycle::{self, Meter};
 use crate::postgres::columns::{Columns as _, storable, storable_key};
 use crate::postgres::failure::Failure;
 use crate::postgres::rows;
 use crate::postgres::session::Session;
 use crate::postgres::settled::Settled;
+use crate::postgres::traffic;
 
 /// Statements in a row that answer nobody, before the rest is told to come again.
 const IDLE_ROUNDS_MAX: usize = 8;
@@ -73,6 +77,16 @@ struct Decided<'a> {
     intent: &'a NewIntent,
     revision: Revision,
     status: Status,
+    breach: Option<Breach>,
+}
+
+/// An item that its gate let through, and its limits.
+struct Passed<'a> {
+    place: usize,
+    intent: &'a NewIntent,
+    revision: Revision,
+    admission: Admission,
+    limits: Option<Arc<CostLimits>>,
 }
 
 impl<'a> Batch<'a> {
@@ -88,7 +102,8 @@ impl<'a> Batch<'a> {
         me: &ReplicaEpoch,
         passes: &mut Vec<Pass>,
     ) -> Result<(), Failure> {
-        let decided = self.decide_again(passes);
+        let passed = self.decide_again(passes);
+        let decided = self.judge(session, passed).await?;
         if decided.is_empty() {
             return Ok(());
         }
@@ -102,10 +117,10 @@ impl<'a> Batch<'a> {
         };
         passes.clear();
         let mut used = Vec::new();
-        for Decided { place, intent, revision, status } in decided {
+        for Decided { place, intent, revision, status, breach } in decided {
             match stored.get(&intent.intent_id) {
                 Some(&cursor) => {
-                    self.answer(place, Ok(Admitted::New { cursor, revision, status }));
+                    self.answer(place, Ok(Admitted::New { cursor, revision, status, breach }));
                 }
                 // Its idempotency key was there.
                 None => used.extend(intent.idempotency.as_ref().map(|key| (place, key))),
@@ -119,9 +134,9 @@ impl<'a> Batch<'a> {
 
     /// Asks the gates of those that go next. Of two with the same key the second waits for what
     /// becomes of the first.
-    fn decide_again(&mut self, passes: &mut Vec<Pass>) -> Vec<Decided<'a>> {
+    fn decide_again(&mut self, passes: &mut Vec<Pass>) -> Vec<Passed<'a>> {
         passes.clear();
-        let (mut decided, mut keys) = (Vec::new(), HashSet::new());
+        let (mut passed, mut keys) = (Vec::new(), HashSet::new());
         for (place, Admitting { intent, gate }) in self.items.iter().enumerate() {
             let is_next = matches!(self.answers.get(place), Some(None))
                 && intent
@@ -133,15 +148,41 @@ impl<'a> Batch<'a> {
             }
             match gate.decide_again() {
                 Ok(pass) => {
-                    let (revision, status) =
-                        (pass.revision, lifecycle::first_status(pass.admission));
-                    decided.push(Decided { place, intent, revision, status });
+                    let limits = pass.limits.clone();
+                    let (revision, admission) = (pass.revision, pass.admission);
+                    passed.push(Passed { place, intent, revision, admission, limits });
                     passes.push(pass);
                 }
                 Err(denial) => self.answer(place, Err(denial.into())),
             }
         }
-        decided
+        passed
+    }
+
+    /// Judges by the limits of the senders. The lane sends one batch at a time, so that nothing of
+    /// this replica is counted in between; what others count is seen with the next batch.
+    async fn judge(
+        &mut self,
+        session: &Session,
+        passed: Vec<Passed<'a>>,
+    ) -> Result<Vec<Decided<'a>>, Failure> {
+        let mut meter = Meter::default();
+        let mut decided = Vec::with_capacity(passed.len());
+        for Passed { place, intent, revision, admission, limits } in passed {
+            if let Some((sender, day)) = meter.lacks(intent, limits.as_deref()) {
+                meter.learn((sender, day), traffic::day_of(session, sender, day).await?);
+            }
+            match meter.judge(intent, limits.as_deref()) {
+                Ok(judged) => {
+                    meter.add(intent);
+                    let status = lifecycle::first_status(admission, judged);
+                    let breach = judged.breach;
+                    decided.push(Decided { place, intent, revision, status, breach });
+                }
+                Err(refused) => self.answer(place, Err(refused)),
+            }
+        }
+        Ok(decided)
     }
 
     /// Refuses those whose id another intent has, so that the others can go.

@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use crate::control::ReplicaEpoch;
 use crate::error::StoreError;
-use crate::ledger::{Linked, link};
+use crate::ledger::{Linked, denials, link};
 use crate::postgres::columns::{Columns as _, int};
 use crate::postgres::failure::Failure;
 use crate::postgres::rows::{self, as_me};
 use crate::postgres::session::Session;
+use crate::postgres::traffic;
 
 /// Only the epoch itself continues its chain, one call after the other: that the head has moved
 /// between reading and writing it never happens, and is refused.
@@ -47,7 +48,7 @@ pub(super) async fn observe(
     let last = links.last().map_or(before, |link| link.head);
     let rows = append(session, me, (before, last), (&links, seen)).await?;
     if rows.first().map(|row| row.plain(1)).transpose()? == Some(true) {
-        return Ok(());
+        return traffic::add_denied(session, me, denials(seen)).await;
     }
     Err(Failure::Unusable(format!("somebody else has written the audit chain of epoch {epoch}")))
 }

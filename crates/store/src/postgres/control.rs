@@ -181,14 +181,14 @@ impl ControlLog for PgStore {
             parts += 1;
             job!(&self.jobs, |session, me| [number, part, revision]
                 snapshot::keep_part(session, me, *revision, *number, part))
-            .map_err(of_snapshot)?;
+            .map_err(WriteError::of_store)?;
         }
         job!(&self.jobs, |session, me| [head, parts]
             snapshot::complete(session, me, *head, *parts))
-        .map_err(of_snapshot)?;
+        .map_err(WriteError::of_store)?;
         let newest = head.revision;
         while job!(&self.jobs, |session, _me| [newest] snapshot::remove_parts(session, *newest))
-            .map_err(of_snapshot)?
+            .map_err(WriteError::of_store)?
         {}
         Ok(())
     }
@@ -295,13 +295,4 @@ fn of_reading(error: StoreError) -> StoreError {
 
 fn late() -> Failure {
     Failure::Lost("PostgreSQL did not answer in time".to_owned())
-}
-
-fn of_snapshot(error: WriteError) -> StoreError {
-    match error {
-        WriteError::Store(error) => error,
-        busy @ (WriteError::Denied(_) | WriteError::KeyReused | WriteError::Busy) => {
-            StoreError::Unavailable(busy.to_string())
-        }
-    }
 }

@@ -4,6 +4,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::control::Trouble;
 use crate::error::{AppendError, StoreError, WriteError};
+use crate::log_row::Damaged;
 
 /// Why a call of the server did not go well.
 #[derive(Debug)]
@@ -73,6 +74,12 @@ impl Failure {
             Self::Answered(answered) => Some(&answered.code),
             Self::Unreached(_) | Self::Lost(_) | Self::Fenced | Self::Unusable(_) => None,
         }
+    }
+}
+
+impl From<Damaged> for Failure {
+    fn from(damaged: Damaged) -> Self {
+        Self::Unusable(damaged.to_string())
     }
 }
 

@@ -16,14 +16,15 @@ use crate::hint::Hint;
 use crate::ledger::{
     Admitted, AuditQuery, AuditRow, ChainId, ChainLink, Event, Fact, HandedOver, Handing, Intent,
     IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, Positions,
-    QueueQuery, Recorded, Requeued, Retention, SignsOfLife, Tally, Usage, Watched,
+    QueueQuery, Recorded, Requeued, Retention, RowsBetween, SignsOfLife, Tally, Traffic,
+    TrafficQuery, Usage, Watched,
 };
 use crate::postgres::admit::Admitting;
 use crate::postgres::moves::{Move, Moved};
 use crate::postgres::work::job;
 use crate::postgres::{
     PgStore, audit, audit_events, chains, control, deadlines, idempotency, kills, positions,
-    queries, requeue, signs, tally, usage,
+    queries, requeue, signs, tally, traffic, usage,
 };
 
 #[async_trait]
@@ -97,12 +98,12 @@ impl Ledger for PgStore {
         &self,
         workspace: WorkspaceId,
         sender: &Address,
-        after: u64,
+        rows: RowsBetween,
         intents_max: usize,
     ) -> Result<Requeued, WriteError> {
         let sender = sender.clone();
-        let requeued: Requeued = job!(&self.jobs, |session, me| [workspace, sender, after, intents_max]
-            requeue::requeue(session, me, (*workspace, sender), *after, *intents_max))?;
+        let requeued: Requeued = job!(&self.jobs, |session, me| [workspace, sender, rows, intents_max]
+            requeue::requeue(session, me, (*workspace, sender), *rows, *intents_max))?;
         for receiver in &requeued.receivers {
             self.hints.say(Hint::Queue(workspace, receiver.clone()));
         }
@@ -202,6 +203,14 @@ impl Ledger for PgStore {
     ) -> Result<Usage, StoreError> {
         let reader = self.reader().await?;
         reader.within(usage::of_hour(&reader, address, hour)).await
+    }
+
+    async fn traffic(
+        &self,
+        query: TrafficQuery,
+    ) -> Result<Vec<(AddressId, Timestamp, Traffic)>, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(traffic::sums(&reader, &query)).await
     }
 
     async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError> {

@@ -3,13 +3,11 @@
 //! The head is read first; what lies below it never changes, so that no transaction is needed to
 //! read the rest as it was then.
 
-use axme_core::chain::{Hash, Head, Link};
-use axme_core::change::Entry;
 use axme_core::id::{AddressId, CommandId, Revision};
-use axme_core::state::State;
 use tokio_postgres::Row;
 
 use crate::control::{Loaded, LogEntry, LogHead, TAIL_ENTRIES_MAX};
+use crate::log_row::{Damaged, Fold, LogRow};
 use crate::postgres::columns::{Columns as _, int, limit};
 use crate::postgres::failure::Failure;
 use crate::postgres::session::Session;
@@ -18,35 +16,14 @@ use crate::postgres::snapshot;
 const STORED: &str = "SELECT revision, hash, body_hash, body FROM control_log
      WHERE revision > $1 AND revision <= $2 ORDER BY revision LIMIT $3";
 
-/// An entry as its row holds it.
-struct Stored {
-    revision: Revision,
-    hash: Hash,
-    body_hash: Hash,
-    body: Vec<u8>,
-}
-
 /// The state at the head. What is folded is verified on the way.
 pub(super) async fn load(session: &Session) -> Result<Loaded, Failure> {
     let head = head(session).await?;
-    let (mut state, mut at) = match snapshot::newest(session, head.revision).await? {
-        Some(Loaded { state, head }) => (state, head),
-        None => (State::default(), LogHead::default()),
-    };
-    while at.revision < head.revision {
-        let rows = stored(session, at.revision, head.revision).await?;
-        if rows.is_empty() {
-            return Err(damaged(at.revision.next(), "it is missing"));
-        }
-        for row in rows {
-            at = verify(at, &row)?;
-            state.apply(row.revision, &decode(&row)?);
-        }
+    let mut fold = Fold::to(head, snapshot::newest(session, head.revision).await?);
+    while let Some(after) = fold.wants_after() {
+        fold.take(&stored(session, after, head.revision).await?)?;
     }
-    if at != head {
-        return Err(damaged(at.revision, "its hash is not that of the head"));
-    }
-    Ok(Loaded { state, head })
+    Ok(fold.finish()?)
 }
 
 /// Has the server know the statement of [`tail`], so that the first one costs one round trip too.
@@ -57,7 +34,7 @@ pub(super) async fn prepare(session: &Session) -> Result<(), Failure> {
 /// The entries after a revision.
 pub(super) async fn tail(session: &Session, after: Revision) -> Result<Vec<LogEntry>, Failure> {
     let rows = stored(session, after, Revision(u64::MAX)).await?;
-    rows.iter().map(log_entry).collect()
+    rows.iter().map(logged).collect()
 }
 
 /// The entries after a revision that stopped or resumed single agents, or this one.
@@ -72,7 +49,7 @@ pub(super) async fn stops_and_resumes(
         ORDER BY revision LIMIT $3";
     let agent = agent.map(|agent| *agent.as_uuid());
     let rows = session.read(sql, &[&int(after.0), &agent, &limit(TAIL_ENTRIES_MAX)]).await?;
-    rows.iter().map(|row| log_entry(&read(row)?)).collect()
+    rows.iter().map(|row| logged(&read(row)?)).collect()
 }
 
 /// The entry of a command.
@@ -82,7 +59,7 @@ pub(super) async fn find(
 ) -> Result<Option<LogEntry>, Failure> {
     let sql = "SELECT revision, hash, body_hash, body FROM control_log WHERE command_id = $1";
     let Some(row) = session.read_one(sql, &[command.as_uuid()]).await? else { return Ok(None) };
-    log_entry(&read(&row)?).map(Some)
+    logged(&read(&row)?).map(Some)
 }
 
 /// Whether the log holds exactly this head.
@@ -97,7 +74,7 @@ pub(super) async fn holds(session: &Session, head: LogHead) -> Result<bool, Fail
 
 async fn head(session: &Session) -> Result<LogHead, Failure> {
     let row = session.read_one("SELECT revision, hash FROM control_head", &[]).await?;
-    let row = row.ok_or_else(|| damaged(Revision(0), "it has no head"))?;
+    let row = row.ok_or_else(|| Damaged::at(Revision(0), "it has no head"))?;
     Ok(LogHead { revision: row.revision(0)?, hash: row.hash(1)? })
 }
 
@@ -105,14 +82,14 @@ async fn stored(
     session: &Session,
     after: Revision,
     up_to: Revision,
-) -> Result<Vec<Stored>, Failure> {
+) -> Result<Vec<LogRow>, Failure> {
     let parameters = (int(after.0), int(up_to.0), limit(TAIL_ENTRIES_MAX));
     let rows = session.read(STORED, &[&parameters.0, &parameters.1, &parameters.2]).await?;
     rows.iter().map(read).collect()
 }
 
-fn read(row: &Row) -> Result<Stored, Failure> {
-    Ok(Stored {
+fn read(row: &Row) -> Result<LogRow, Failure> {
+    Ok(LogRow {
         revision: row.revision(0)?,
         hash: row.hash(1)?,
         body_hash: row.hash(2)?,
@@ -120,23 +97,6 @@ fn read(row: &Row) -> Result<Stored, Failure> {
     })
 }
 
-fn verify(at: LogHead, row: &Stored) -> Result<LogHead, Failure> {
-    let (position, hash, body_hash) = (row.revision.0, row.hash, row.body_hash);
-    let link = Link { position, hash, body_hash, body: Some(&row.body) };
-    let before = Head { position: at.revision.0, hash: at.hash };
-    let head = before.verify(&link).map_err(|fault| damaged(row.revision, &fault.to_string()))?;
-    Ok(LogHead { revision: Revision(head.position), hash: head.hash })
-}
-
-fn log_entry(row: &Stored) -> Result<LogEntry, Failure> {
-    let Stored { revision, hash, body_hash, .. } = *row;
-    Ok(LogEntry { revision, hash, body_hash, entry: decode(row)? })
-}
-
-fn decode(row: &Stored) -> Result<Entry, Failure> {
-    Entry::decode(&row.body).map_err(|error| damaged(row.revision, &error.to_string()))
-}
-
-fn damaged(revision: Revision, what: &str) -> Failure {
-    Failure::Unusable(format!("the control log cannot be read at revision {revision}: {what}"))
+fn logged(row: &LogRow) -> Result<LogEntry, Failure> {
+    Ok(row.entry()?)
 }

@@ -19,11 +19,13 @@ const EVENTS: &str = concat!(
     " FROM intent_event AS event WHERE intent_row_id = $1 AND seq > $2 ORDER BY seq"
 );
 
+/// What waits for an operator goes to nobody.
 const QUEUE: &str = concat!(
     "SELECT ",
     intent_columns!(),
     " FROM intents AS intent
     WHERE workspace_id = $1 AND receiver = $2 AND cursor > $3 AND ended_at IS NULL
+      AND status <> 'WAITING'
       AND ($4::text[] = '{}' OR status = ANY ($4))
     ORDER BY cursor LIMIT $5"
 );
@@ -35,7 +37,7 @@ const QUEUE_WITH_ENDED: &str = concat!(
     " FROM (
         SELECT * FROM intents
         WHERE workspace_id = $1 AND receiver = $2 AND cursor > $3 AND ended_at IS NULL
-          AND status = ANY ($4::text[])
+          AND status <> 'WAITING' AND status = ANY ($4::text[])
         UNION ALL
         SELECT * FROM intents
         WHERE workspace_id = $1 AND receiver = $2 AND cursor > $3 AND ended_at IS NOT NULL

@@ -4,7 +4,7 @@ use axme_core::address::Address;
 use axme_core::id::{Revision, WorkspaceId};
 
 use crate::control::ReplicaEpoch;
-use crate::ledger::{CURSOR_STEP, Requeued};
+use crate::ledger::{CURSOR_STEP, Requeued, RowsBetween};
 use crate::postgres::columns::{Columns as _, int, limit};
 use crate::postgres::failure::Failure;
 use crate::postgres::rows::{self, as_me};
@@ -21,6 +21,7 @@ const REQUEUE: &str = as_me!(
     "page AS MATERIALIZED (
         SELECT row_id FROM intents
         WHERE workspace_id = $3 AND sender = $4 AND -row_id < -$5::bigint
+          AND -row_id >= -$8::bigint
           AND ended_at IS NULL AND delivery_attempt = 0
         ORDER BY -row_id DESC LIMIT $6
     ), held AS MATERIALIZED (
@@ -58,16 +59,17 @@ pub(super) async fn requeue(
     session: &Session,
     me: &ReplicaEpoch,
     (workspace, sender): (WorkspaceId, &Address),
-    after: u64,
+    rows: RowsBetween,
     intents_max: usize,
 ) -> Result<Requeued, Failure> {
     let intents_max = limit(intents_max.min(INTENTS_MAX));
-    let (epoch, after, step) = (int(me.epoch.0), int(after), int(CURSOR_STEP));
+    let (epoch, step) = (int(me.epoch.0), int(CURSOR_STEP));
+    let (after, up_to) = (int(rows.after), int(rows.up_to));
     let (workspace, sender) = (workspace.as_uuid(), sender.as_str());
     let rows = rows::write(
         session,
         REQUEUE,
-        &[&me.replica_id, &epoch, workspace, &sender, &after, &intents_max, &step],
+        &[&me.replica_id, &epoch, workspace, &sender, &after, &intents_max, &step, &up_to],
     )
     .await?;
     let mut requeued = Requeued::default();

@@ -6,7 +6,6 @@
 //! each walks by itself; what one has removed the others do not find.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use axme_core::time::Timestamp;
 
@@ -19,8 +18,6 @@ use crate::postgres::session::{Parameters, Session};
 
 /// Rows of a stretch, which is one statement and one slice: it ends within 10 ms.
 const STRETCH_ROWS: usize = 256;
-/// Sums of an hour are asked for only while it lasts; those of a day for longer.
-const DAYS_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// Where the current pass is.
 #[derive(Debug, Default)]
@@ -42,6 +39,7 @@ enum Table {
     KillInstances,
     Instances,
     Hours,
+    Traffic,
     Days,
 }
 
@@ -77,8 +75,9 @@ async fn stretch(
     let before = match table {
         Table::Intents | Table::KillInstances => retention.intents_ended_before,
         Table::Instances => retention.instances_seen_before,
-        Table::Idempotency | Table::Beats | Table::Accounts | Table::Hours => keys_before,
-        Table::Days => keys_before.minus(DAYS_KEPT),
+        Table::Idempotency | Table::Beats | Table::Accounts => keys_before,
+        Table::Hours | Table::Traffic => retention.hours_before,
+        Table::Days => retention.days_before,
     };
     let begin = |table| Some(Place { table, after: 0 });
     Ok(match (send(session, me, (table, after), before).await?, table) {
@@ -89,7 +88,8 @@ async fn stretch(
         (None, Table::Accounts) => begin(Table::KillInstances),
         (None, Table::KillInstances) => begin(Table::Instances),
         (None, Table::Instances) => begin(Table::Hours),
-        (None, Table::Hours) => begin(Table::Days),
+        (None, Table::Hours) => begin(Table::Traffic),
+        (None, Table::Traffic) => begin(Table::Days),
         (None, Table::Days) => None,
     })
 }
@@ -162,6 +162,7 @@ impl Table {
             Self::KillInstances => plain!("kill_instance"),
             Self::Instances => older!("instance", "last_seen_at"),
             Self::Hours => older!("usage_hour", "start"),
+            Self::Traffic => older!("traffic_hour", "start"),
             Self::Days => older!("usage_day", "start"),
         }
     }

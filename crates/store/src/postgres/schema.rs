@@ -21,10 +21,11 @@ pub(super) struct Migration {
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, reads_from: 1, sql: FIRST },
     Migration { version: 2, reads_from: 1, sql: INSTANCES },
+    Migration { version: 3, reads_from: 1, sql: TRAFFIC },
 ];
 
 /// The schema that this version makes and reads.
-pub(super) const SCHEMA_VERSION: i32 = 2;
+pub(super) const SCHEMA_VERSION: i32 = 3;
 
 const FIRST: &str = r#"
 CREATE TABLE control_head (
@@ -292,4 +293,19 @@ CREATE TABLE kill_instance (
     metadata text,
     CONSTRAINT kill_instance_once UNIQUE (kill_id, instance_id)
 ) WITH (fillfactor = 50);
+"#;
+
+// A row of each epoch, so that replicas do not wait for each other to count.
+const TRAFFIC: &str = r#"
+CREATE TABLE traffic_hour (
+    workspace_id uuid NOT NULL,
+    address_id uuid NOT NULL,
+    start bigint NOT NULL,
+    epoch bigint NOT NULL,
+    admitted bigint NOT NULL,
+    denied bigint NOT NULL,
+    PRIMARY KEY (workspace_id, address_id, start, epoch)
+) WITH (fillfactor = 50);
+CREATE INDEX traffic_hour_start ON traffic_hour (start);
+CREATE INDEX usage_hour_start ON usage_hour (start);
 "#;

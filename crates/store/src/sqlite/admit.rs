@@ -2,16 +2,17 @@
 
 use axme_core::id::Revision;
 use axme_core::intent::Status;
+use axme_core::policy::CostLimits;
 use rusqlite::params;
 
 use crate::error::WriteError;
 use crate::gate::Gate;
 use crate::ledger::{Admitted, NewIntent};
-use crate::lifecycle;
+use crate::lifecycle::{self, Judged};
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::int;
 use crate::sqlite::failure::Failure;
-use crate::sqlite::{idempotency, rows};
+use crate::sqlite::{idempotency, rows, traffic};
 
 /// Decides again, and stores. It is refused only before its first statement, so that it needs no
 /// savepoint: the rows after the intent's own hang on a row id that is new.
@@ -24,8 +25,9 @@ pub(super) fn admit(
     if let Some(before) = admitted_before(batch, new)? {
         return Ok(before);
     }
+    let judged = judge(batch, new, pass.limits.as_deref())?;
     let cursor = batch.next_cursor(new.workspace_id, &new.to)?;
-    let (revision, status) = (pass.revision, lifecycle::first_status(pass.admission));
+    let (revision, status) = (pass.revision, lifecycle::first_status(pass.admission, judged));
     insert(batch, new, (revision, status), cursor)?;
     if status == Status::Waiting {
         keep_waiting(batch, new)?;
@@ -34,8 +36,22 @@ pub(super) fn admit(
         let made = new.intent_id.to_string();
         idempotency::keep(batch.connection(), key, &made, new.created_at)?;
     }
+    batch.meter.add(new);
     batch.keep(pass);
-    Ok(Admitted::New { cursor, revision, status })
+    Ok(Admitted::New { cursor, revision, status, breach: judged.breach })
+}
+
+/// The verdict of the limits. The writer is one thread, so that nobody counts in between.
+fn judge(
+    batch: &mut Batch<'_>,
+    new: &NewIntent,
+    limits: Option<&CostLimits>,
+) -> Result<Judged, Failure<WriteError>> {
+    if let Some((sender, day)) = batch.meter.lacks(new, limits) {
+        let stored = traffic::day_of(batch.connection(), sender, day)?;
+        batch.meter.learn((sender, day), stored);
+    }
+    batch.meter.judge(new, limits).map_err(Failure::Refused)
 }
 
 fn admitted_before(

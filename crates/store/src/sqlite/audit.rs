@@ -6,10 +6,11 @@ use axme_core::id::Epoch;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{StoreError, WriteError};
-use crate::ledger::{Linked, link};
+use crate::ledger::{Linked, denials, link};
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::{Columns as _, int};
 use crate::sqlite::failure::Failure;
+use crate::sqlite::traffic;
 
 pub(super) fn observe(
     batch: &Batch<'_>,
@@ -23,6 +24,9 @@ pub(super) fn observe(
     let mut head = head(batch.connection(), epoch)?;
     for observation in seen {
         head = append(batch, epoch, head, observation)?;
+    }
+    for (agent, hour, denied) in denials(seen) {
+        traffic::add(batch, agent, hour, denied)?;
     }
     let mut put = batch.statement("INSERT OR REPLACE INTO audit_head VALUES (?1, ?2, ?3)")?;
     put.execute(params![int(epoch.0), int(head.position), head.hash.0])?;

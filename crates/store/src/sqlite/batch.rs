@@ -7,9 +7,11 @@ use axme_core::id::{Epoch, WorkspaceId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Result, params};
 
 use crate::gate::Pass;
-use crate::ledger::CURSOR_STEP;
+use crate::ledger::{CURSOR_STEP, Traffic};
+use crate::lifecycle::Meter;
 use crate::sqlite::columns::{Columns as _, int};
 use crate::sqlite::standing::Step;
+use crate::sqlite::traffic;
 
 /// See the module.
 pub(super) struct Batch<'c> {
@@ -18,6 +20,8 @@ pub(super) struct Batch<'c> {
     pub(super) epoch: Epoch,
     /// The last cursor given in each lane of the batch; each lane is written once.
     lanes: HashMap<(WorkspaceId, Address), u64>,
+    /// What senders have sent; its sums are written once.
+    pub(super) meter: Meter,
     passes: Vec<Pass>,
     steps: Vec<Step>,
 }
@@ -31,7 +35,14 @@ pub(super) struct Remains {
 
 impl<'c> Batch<'c> {
     pub(super) fn new(connection: &'c Connection, epoch: Epoch) -> Self {
-        Self { connection, epoch, lanes: HashMap::new(), passes: Vec::new(), steps: Vec::new() }
+        Self {
+            connection,
+            epoch,
+            lanes: HashMap::new(),
+            meter: Meter::default(),
+            passes: Vec::new(),
+            steps: Vec::new(),
+        }
     }
 
     pub(super) const fn connection(&self) -> &'c Connection {
@@ -71,6 +82,10 @@ impl<'c> Batch<'c> {
 
     /// Writes what the batch kept in memory.
     pub(super) fn flush(&mut self) -> Result<()> {
+        for (sender, hour, admitted) in self.meter.added() {
+            let counted = Traffic { admitted, denied: 0 };
+            traffic::add(self, sender, hour, counted)?;
+        }
         if self.lanes.is_empty() {
             return Ok(());
         }

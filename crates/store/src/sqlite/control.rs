@@ -94,14 +94,14 @@ impl ControlLog for SqliteStore {
             let keep = job(Size::of(part.len()), move |batch| {
                 Ok(snapshot::keep_part(batch, head.revision, number, &part)?)
             });
-            self.bulk(keep).await.map_err(of_snapshot)?;
+            self.bulk(keep).await.map_err(WriteError::of_store)?;
         }
         let complete = job(Size::of(0), move |batch| Ok(snapshot::complete(batch, head, parts)?));
-        self.bulk(complete).await.map_err(of_snapshot)?;
+        self.bulk(complete).await.map_err(WriteError::of_store)?;
         while self
             .bulk(job(Size::SLICE, move |batch| Ok(snapshot::remove_parts(batch, head.revision)?)))
             .await
-            .map_err(of_snapshot)?
+            .map_err(WriteError::of_store)?
         {}
         Ok(())
     }
@@ -120,14 +120,5 @@ impl ControlLog for SqliteStore {
 
     fn trouble(&self) -> Option<Trouble> {
         None
-    }
-}
-
-fn of_snapshot(error: WriteError) -> StoreError {
-    match error {
-        WriteError::Store(error) => error,
-        busy @ (WriteError::Denied(_) | WriteError::KeyReused | WriteError::Busy) => {
-            StoreError::Unavailable(busy.to_string())
-        }
     }
 }

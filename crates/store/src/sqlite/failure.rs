@@ -3,6 +3,7 @@
 use rusqlite::ErrorCode;
 
 use crate::error::StoreError;
+use crate::log_row::Damaged;
 
 /// Why one write was not made.
 #[derive(Debug)]
@@ -16,6 +17,12 @@ pub(super) enum Failure<E> {
 impl<E> From<rusqlite::Error> for Failure<E> {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error)
+    }
+}
+
+impl From<Damaged> for Failure<StoreError> {
+    fn from(damaged: Damaged) -> Self {
+        Self::Refused(StoreError::Unusable(damaged.to_string()))
     }
 }
 

@@ -39,7 +39,8 @@ fn hand_over_one(
     at: Timestamp,
 ) -> Result<Option<HandedOver>> {
     let found = rows::intent_by_id(batch.connection(), handing.intent_id)?;
-    let Some(mut intent) = found.filter(|intent| !intent.status.is_terminal()) else {
+    let Some(mut intent) = found.filter(|intent| lifecycle::can_be_handed_over(intent.status))
+    else {
         return Ok(None);
     };
     let Ok(pass) = handing.gate.decide_again() else { return Ok(None) };

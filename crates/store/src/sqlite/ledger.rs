@@ -14,13 +14,14 @@ use crate::gate::Gate;
 use crate::ledger::{
     Admitted, AuditQuery, AuditRow, ChainId, ChainLink, Event, Fact, HandedOver, Handing, Intent,
     IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, Positions,
-    QueueQuery, Recorded, Requeued, Retention, SignsOfLife, Tally, Usage, Watched,
+    QueueQuery, Recorded, Requeued, Retention, RowsBetween, SignsOfLife, Tally, Traffic,
+    TrafficQuery, Usage, Watched,
 };
 use crate::sqlite::columns::Columns as _;
 use crate::sqlite::job::{Size, job, plain_job};
 use crate::sqlite::{
     SqliteStore, admit, audit, audit_events, chains, deadlines, facts, handover, idempotency,
-    patch, positions, queries, requeue, rows, signs, tally, usage,
+    patch, positions, queries, requeue, rows, signs, tally, traffic, usage,
 };
 
 #[async_trait]
@@ -67,12 +68,12 @@ impl Ledger for SqliteStore {
         &self,
         workspace: WorkspaceId,
         sender: &Address,
-        after: u64,
+        rows: RowsBetween,
         intents_max: usize,
     ) -> Result<Requeued, WriteError> {
         let sender = sender.clone();
         let requeue = job(Size::SLICE, move |batch| {
-            Ok(requeue::requeue(batch, (workspace, &sender), after, intents_max)?)
+            Ok(requeue::requeue(batch, (workspace, &sender), rows, intents_max)?)
         });
         self.bulk(requeue).await
     }
@@ -169,6 +170,13 @@ impl Ledger for SqliteStore {
         hour: Timestamp,
     ) -> Result<Usage, StoreError> {
         self.read(move |connection| Ok(usage::of_hour(connection, address, hour)?)).await
+    }
+
+    async fn traffic(
+        &self,
+        query: TrafficQuery,
+    ) -> Result<Vec<(AddressId, Timestamp, Traffic)>, StoreError> {
+        self.read(move |connection| Ok(traffic::sums(connection, &query)?)).await
     }
 
     async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError> {

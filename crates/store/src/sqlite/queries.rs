@@ -43,6 +43,8 @@ fn queue_statement(query: &QueueQuery) -> (String, Vec<Value>) {
              WHERE workspace_id = ? AND receiver = ? AND cursor > ? AND ended_at IS NULL"
         )
     });
+    // What waits for an operator goes to nobody.
+    sql.push_str(" AND status <> 'WAITING'");
     add_statuses(&mut sql, &mut values, &query.statuses);
     sql.push_str(" ORDER BY cursor LIMIT ?");
     values.push(Value::Integer(limit(query.rows_max.min(LIST_ROWS_MAX))));

@@ -4,7 +4,7 @@ use axme_core::address::Address;
 use axme_core::id::{Revision, WorkspaceId};
 use rusqlite::{Connection, Result, params};
 
-use crate::ledger::Requeued;
+use crate::ledger::{Requeued, RowsBetween};
 use crate::sqlite::batch::Batch;
 use crate::sqlite::columns::{Columns as _, int, limit};
 
@@ -14,11 +14,11 @@ const INTENTS_MAX: usize = 256;
 pub(super) fn requeue(
     batch: &mut Batch<'_>,
     (workspace, sender): (WorkspaceId, &Address),
-    after: u64,
+    rows: RowsBetween,
     intents_max: usize,
 ) -> Result<Requeued> {
     let intents_max = intents_max.min(INTENTS_MAX);
-    let held = undelivered(batch, (workspace, sender), after, intents_max)?;
+    let held = undelivered(batch, (workspace, sender), rows, intents_max)?;
     let mut update = batch.statement("UPDATE intents SET cursor = ?2 WHERE row_id = ?1")?;
     let mut requeued = Requeued::default();
     for (row_id, receiver) in &held {
@@ -49,18 +49,24 @@ pub(super) fn done(connection: &Connection) -> Result<Revision> {
 fn undelivered(
     batch: &Batch<'_>,
     (workspace, sender): (WorkspaceId, &Address),
-    after: u64,
+    rows: RowsBetween,
     intents_max: usize,
 ) -> Result<Vec<(u64, Address)>> {
     let mut get = batch.statement(
         "SELECT row_id, receiver FROM intents INDEXED BY intents_undelivered
-         WHERE workspace_id = ?1 AND sender = ?2 AND row_id > ?3
+         WHERE workspace_id = ?1 AND sender = ?2 AND row_id > ?3 AND row_id <= ?4
            AND ended_at IS NULL AND delivery_attempt = 0
-         ORDER BY row_id LIMIT ?4",
+         ORDER BY row_id LIMIT ?5",
     )?;
-    let rows = get.query_map(
-        params![workspace.as_bytes(), sender.as_str(), int(after), limit(intents_max)],
+    let found = get.query_map(
+        params![
+            workspace.as_bytes(),
+            sender.as_str(),
+            int(rows.after),
+            int(rows.up_to),
+            limit(intents_max)
+        ],
         |row| Ok((row.number(0)?, row.address(1)?)),
     )?;
-    rows.collect()
+    found.collect()
 }

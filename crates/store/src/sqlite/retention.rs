@@ -19,8 +19,6 @@ use crate::sqlite::pace::Stopwatch;
 const SLICE_MAX: Duration = Duration::from_millis(5);
 /// Rows of a stretch.
 const STRETCH_ROWS: usize = 64;
-/// Sums of an hour are asked for only while it lasts; those of a day for longer.
-const DAYS_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// Where the current pass is.
 #[derive(Debug, Default)]
@@ -41,6 +39,7 @@ enum Table {
     KillInstances,
     Instances,
     Hours,
+    Traffic,
     Days,
 }
 
@@ -78,8 +77,9 @@ fn stretch(batch: &Batch<'_>, place: Place, retention: &Retention) -> Result<Opt
         Table::Beats => plain(batch, "beat_seen", after, keys_before)?,
         Table::KillInstances => plain(batch, "kill_instance", after, intents_before)?,
         Table::Instances => instances(batch, retention.instances_seen_before)?,
-        Table::Hours => sums(batch, "usage_hour", keys_before)?,
-        Table::Days => sums(batch, "usage_day", keys_before.minus(DAYS_KEPT))?,
+        Table::Hours => sums(batch, "usage_hour", retention.hours_before)?,
+        Table::Traffic => sums(batch, "traffic_hour", retention.hours_before)?,
+        Table::Days => sums(batch, "usage_day", retention.days_before)?,
     };
     let begin = |table| Some(Place { table, after: 0 });
     Ok(match (go_on, table) {
@@ -89,7 +89,8 @@ fn stretch(batch: &Batch<'_>, place: Place, retention: &Retention) -> Result<Opt
         (None, Table::Beats) => begin(Table::KillInstances),
         (None, Table::KillInstances) => begin(Table::Instances),
         (None, Table::Instances) => begin(Table::Hours),
-        (None, Table::Hours) => begin(Table::Days),
+        (None, Table::Hours) => begin(Table::Traffic),
+        (None, Table::Traffic) => begin(Table::Days),
         (None, Table::Days) => None,
     })
 }
@@ -151,8 +152,11 @@ fn instances(batch: &Batch<'_>, before: Timestamp) -> Result<Option<u64>> {
 
 /// Sums of periods that began before; some at a time, in no order.
 fn sums(batch: &Batch<'_>, table: &str, before: Timestamp) -> Result<Option<u64>> {
-    let key =
-        if table == "usage_day" { "workspace_id, address_id, start" } else { "address_id, start" };
+    let key = match table {
+        "usage_day" => "workspace_id, address_id, start",
+        "traffic_hour" => "workspace_id, address_id, start, epoch",
+        _ => "address_id, start",
+    };
     let mut delete = batch.statement(&format!(
         "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE start < ?1 LIMIT ?2)"
     ))?;

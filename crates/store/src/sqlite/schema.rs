@@ -9,10 +9,10 @@ use rusqlite::{Connection, Result};
 pub(super) const APPLICATION_ID: i32 = 0x4158_4d45;
 
 /// The schema that this version makes and reads.
-pub(super) const SCHEMA_VERSION: i32 = 2;
+pub(super) const SCHEMA_VERSION: i32 = 3;
 
 /// The scripts that lead from one schema to the next, from an empty database on.
-const STEPS: [&[&str]; 2] = [&[CONTROL, LEDGER, AUDIT], &[REQUEUED, INSTANCES]];
+const STEPS: [&[&str]; 3] = [&[CONTROL, LEDGER, AUDIT], &[REQUEUED, INSTANCES], &[TRAFFIC]];
 
 /// Makes what a database of schema `found` lacks, within the caller's transaction. An empty one
 /// has schema 0.
@@ -272,4 +272,19 @@ CREATE TABLE kill_instance (
     metadata TEXT,
     UNIQUE (kill_id, instance_id)
 ) STRICT;
+";
+
+// A row of each epoch, so that replicas do not wait for each other to count.
+const TRAFFIC: &str = "
+CREATE TABLE traffic_hour (
+    workspace_id BLOB NOT NULL,
+    address_id BLOB NOT NULL,
+    start INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    admitted INTEGER NOT NULL,
+    denied INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, address_id, start, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX traffic_hour_start ON traffic_hour (start);
+CREATE INDEX usage_hour_start ON usage_hour (start);
 ";

@@ -72,7 +72,7 @@ pub(super) fn since(
     Ok(sums.into_vec())
 }
 
-fn of_day(
+pub(super) fn of_day(
     connection: &Connection,
     workspace: WorkspaceId,
     address: AddressId,

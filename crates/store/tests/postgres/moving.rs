@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axme_core::id::IntentId;
 use axme_core::intent::Status;
 use axme_store::error::{StoreError, WriteError};
-use axme_store::ledger::{Admitted, Fact, HandedOver, Handing, Ledger, Patch, Patched, Recorded};
+use axme_store::ledger::{
+    Admitted, Fact, HandedOver, Handing, Ledger, Patch, Patched, Recorded, RowsBetween,
+};
 use tokio::task::JoinSet;
 
 use crate::scene::{OpenGate, Replica, address, at, intent, key, workspace};
@@ -107,7 +109,7 @@ async fn what_is_requeued_while_it_is_handed_over_has_one_cursor_and_nobody_wait
         let replica = Arc::clone(if round % 2 == 0 { &a } else { &b });
         moving.spawn(async move {
             let sender = address("campaign");
-            replica.store.requeue(workspace(), &sender, 0, 100).await.unwrap();
+            replica.store.requeue(workspace(), &sender, RowsBetween::after(0), 100).await.unwrap();
         });
         let (replica, some) = (Arc::clone(&b), handings(&ids[round..round + 20]));
         moving.spawn(async move {

@@ -121,6 +121,7 @@ pub(crate) fn intent(from: &str, to: &str) -> NewIntent {
         intent_id: IntentId::from_uuid(uuid()),
         workspace_id: workspace(),
         from: address(from),
+        sender_id: None,
         to: address(to),
         intent_type: "intent.email.send.v1".into(),
         correlation_id: "c".into(),

@@ -47,6 +47,7 @@ fn holds_secrets(change: &Change) -> bool {
         | Change::AccountDeleted { .. }
         | Change::KeyRevoked { .. }
         | Change::HoldAdded { .. }
-        | Change::HoldsLifted { .. } => false,
+        | Change::HoldsLifted { .. }
+        | Change::PolicyPut { .. } => false,
     }
 }

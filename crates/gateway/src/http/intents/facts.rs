@@ -116,12 +116,17 @@ pub(super) async fn resume_intent(
     let intent_id: IntentId = path.id("intent_id", ErrorCode::IntentNotFound)?;
     let owner = owner.party_of(&api, &caller, intent_id).await?;
     let asked = outcome::of_resume(&body.sent);
+    if matches!(asked, Asked::Approve | Asked::Withhold) && !caller.key.role.commands() {
+        let message = "only operators and owners release what waits for them";
+        return Err(ApiError::new(ErrorCode::Forbidden, message));
+    }
     let idempotency = idempotency.of(&caller, &body.sent);
     if !said_before(&api, idempotency.as_ref()).await?
         && let Some(why) = not_now(&api, &caller, intent_id, &asked, &body.sent).await?
     {
         return Ok(Json(why));
     }
+    let releases = matches!(asked, Asked::Approve);
     let (next, outcome) = match asked {
         Asked::End(next, outcome) => (next, outcome),
         Asked::Approve | Asked::Withhold => (Status::InProgress, JsonObject::new()),
@@ -133,7 +138,12 @@ pub(super) async fn resume_intent(
         outcome: Some(Value::Object(outcome).to_string().into()),
         idempotency,
     };
-    let said = record(&api, &caller, fact).await?;
+    let said = if releases {
+        let released = api.engine().intents.release(&caller, fact).await;
+        released.map_err(|error| intent_error(&api, error))?
+    } else {
+        record(&api, &caller, fact).await?
+    };
     Ok(Json(ResumeIntentAnswer {
         ok: true,
         applied: true,
@@ -173,6 +183,12 @@ async fn not_now(
     } else {
         match asked {
             Asked::Withhold => "not_approved",
+            // One that was let go and not handed over yet may have been let go half way.
+            Asked::Approve
+                if intent.status == Status::InProgress && intent.delivery_attempt == 0 =>
+            {
+                return Ok(None);
+            }
             Asked::Approve if intent.status != Status::Waiting => "not_waiting",
             Asked::Approve | Asked::End(..) => return Ok(None),
         }

@@ -17,9 +17,9 @@ use axme_store::ledger::Usage;
 use axum::Json;
 use axum::extract::State;
 
-use super::events;
 use super::instances::shown_object;
 use super::shown::{self, Found};
+use super::{events, policies};
 use crate::http::Api;
 use crate::http::agents::WorkspaceQuery;
 use crate::http::answers::{asked_workspace, unless_stale, with_agent};
@@ -129,7 +129,7 @@ pub(super) async fn get_mesh_agent(
         avg_latency_ms: shown::mean_latency_ms(usage),
         cost_usd: usage.cost_usd,
     };
-    let policies = JsonObject::new();
+    let policies = policies::shown::object(&found.agent.policies);
     let agent = detail(&found, agent);
     Ok(Json(AgentDetailAnswer { ok: true, agent, metrics, policies, events, mirrored }))
 }

@@ -61,17 +61,7 @@ pub(super) async fn kills_before(
 }
 
 fn added_kill(change: &Change) -> Option<KillId> {
-    match change {
-        Change::HoldAdded { hold, .. } => Some(hold.kill_id),
-        Change::OrganizationPut { .. }
-        | Change::WorkspacePut { .. }
-        | Change::AddressRegistered { .. }
-        | Change::AccountPut { .. }
-        | Change::AccountDeleted { .. }
-        | Change::KeyPut { .. }
-        | Change::KeyRevoked { .. }
-        | Change::HoldsLifted { .. } => None,
-    }
+    change.added_hold().map(|(_, hold)| hold.kill_id)
 }
 
 /// Visits control changes of one agent, newest first, until `visit` says that it has seen enough.

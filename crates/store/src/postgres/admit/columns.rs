@@ -1,5 +1,6 @@
 //! The statement that stores a batch, and its arrays: one for each column.
 
+use axme_core::period::hour_start;
 use axme_core::time::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -14,7 +15,8 @@ use crate::postgres::rows::as_me;
 /// In this order, which every writer locks in: the epoch is locked; the keys are kept, sorted, and an item
 /// whose key was there drops out; each lane is moved on once for all that go through it, and stays
 /// locked until the commit, so that nobody sees a later cursor before an earlier one; the intents
-/// are stored in the order of the batch.
+/// are stored in the order of the batch; what its senders have sent is counted in the rows of the
+/// epoch, which nobody else locks.
 ///
 /// A key is found again by what it made: ids are given once.
 pub const STORE: &str = as_me!(
@@ -22,11 +24,12 @@ pub const STORE: &str = as_me!(
         SELECT item.* FROM me CROSS JOIN unnest(
             $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
             $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[],
-            $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[]
+            $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[], $22::uuid[],
+            $23::bigint[]
         ) WITH ORDINALITY AS item (
             intent_id, workspace_id, sender, receiver, status, revision, attempts_max, last_seq,
             deadline_at, created_at, intent_type, correlation_id, extras, payload, key_sender,
-            key_endpoint, key, request, nth
+            key_endpoint, key, request, sender_id, hour, nth
         )
     ), keys AS (
         INSERT INTO idempotency (sender, endpoint, key, request, made, at)
@@ -62,6 +65,13 @@ pub const STORE: &str = as_me!(
         INSERT INTO intent_event (intent_row_id, seq, event_type, status, at)
         SELECT row_id, last_seq, 'intent.waiting', status, created_at
         FROM stored WHERE status = 'WAITING'
+    ), counted AS (
+        INSERT INTO traffic_hour AS held (workspace_id, address_id, start, epoch, admitted, denied)
+        SELECT workspace_id, sender_id, hour, $2, count(*), 0
+        FROM fresh WHERE sender_id IS NOT NULL
+        GROUP BY workspace_id, sender_id, hour
+        ON CONFLICT (workspace_id, address_id, start, epoch) DO UPDATE
+            SET admitted = held.admitted + EXCLUDED.admitted
     )
     SELECT EXISTS (SELECT FROM me), stored.intent_id, stored.cursor
     FROM (SELECT) AS always LEFT JOIN stored ON TRUE"
@@ -87,6 +97,8 @@ pub(super) struct Columns<'a> {
     key_endpoint: Vec<Option<&'a str>>,
     key: Vec<Option<&'a str>>,
     request: Vec<Option<&'a [u8]>>,
+    sender_id: Vec<Option<Uuid>>,
+    hour: Vec<i64>,
     /// The same for all.
     epoch: i64,
     cursor_step: i64,
@@ -115,13 +127,15 @@ impl<'a> Columns<'a> {
             key_endpoint: keys().map(|key| key.map(|key| &*key.endpoint)).collect(),
             key: keys().map(|key| key.map(|key| &*key.key)).collect(),
             request: keys().map(|key| key.map(|key| &key.request.0[..])).collect(),
+            sender_id: column(items, |item| item.intent.sender_id.map(|id| *id.as_uuid())),
+            hour: column(items, |item| hour_start(item.intent.created_at).as_micros()),
             epoch: int(me.epoch.0),
             cursor_step: int(CURSOR_STEP),
         }
     }
 
     /// As [`STORE`] counts them.
-    pub(super) fn parameters<'s>(&'s self, me: &'s ReplicaEpoch) -> [&'s (dyn ToSql + Sync); 21] {
+    pub(super) fn parameters<'s>(&'s self, me: &'s ReplicaEpoch) -> [&'s (dyn ToSql + Sync); 23] {
         [
             &me.replica_id,
             &self.epoch,
@@ -144,6 +158,8 @@ impl<'a> Columns<'a> {
             &self.key,
             &self.request,
             &self.cursor_step,
+            &self.sender_id,
+            &self.hour,
         ]
     }
 }

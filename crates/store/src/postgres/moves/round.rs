@@ -105,7 +105,7 @@ impl<'a> Deciding<'a, '_> {
 
     fn hand_over(&mut self, handing: &Handing, at: Timestamp) -> Answer {
         let row = self.rows.get_mut(&handing.intent_id);
-        let Some(row) = row.filter(|row| !row.intent.status.is_terminal()) else {
+        let Some(row) = row.filter(|row| lifecycle::can_be_handed_over(row.intent.status)) else {
             return Answer::HandedOver(None);
         };
         let Ok(pass) = handing.gate.decide_again() else { return Answer::HandedOver(None) };
