@@ -126,3 +126,53 @@ pub struct ChainHead {
     pub position: u64,
     pub hash: String,
 }
+
+/// Answer of `GET /v1/audit/verified`: how far the gateway itself has checked the chains.
+///
+/// It checks its own store: against whoever can change both, compare with an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VerifiedAnswer {
+    pub ok: bool,
+    /// Control changes.
+    pub control: VerifiedChain,
+    /// What replicas saw: refusals, sign-ins, changes of health. A chain for each of their lives.
+    pub observations: VerifiedObservations,
+    /// Whether every chain is checked up to its end.
+    pub complete: bool,
+    /// What is wrong, the first of each chain; 10 at most.
+    pub faults: Vec<AuditFault>,
+    /// When this check began with the first entries; it begins again some minutes after it is
+    /// complete.
+    pub begun_at: String,
+    /// When it went on last.
+    pub at: String,
+}
+
+/// How far one chain is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VerifiedChain {
+    /// Every entry up to this one follows from the one before it.
+    pub verified_to: u64,
+    /// The newest entry.
+    pub head: u64,
+}
+
+/// How far the other chains are checked, all together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VerifiedObservations {
+    pub chains: u64,
+    /// Those that are checked up to their end.
+    pub verified_chains: u64,
+    pub verified_entries: u64,
+    pub entries: u64,
+}
+
+/// What is wrong with a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditFault {
+    /// `control` or `e<epoch>`.
+    pub chain: String,
+    /// The last entry before it that is in order.
+    pub after: u64,
+    pub problem: String,
+}

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod mesh;
 pub mod replicas;
 pub mod tenancy;
+pub mod usage;
 
 pub use error::{Category, Detail, ErrorBody, ErrorCode, FieldError};
 

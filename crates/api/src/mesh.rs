@@ -6,15 +6,21 @@ use utoipa::{IntoParams, ToSchema};
 
 mod agents;
 mod heartbeat;
+mod incident;
 mod instances;
 mod kill;
+mod overview;
 mod policies;
+mod sheets;
 
 pub use agents::{
-    AgentDetail, AgentDetailAnswer, AgentListAnswer, AgentListQuery, AgentMetrics, Counts,
-    KillSummary, MeshAgent, MeshSummary, MirroredAgent,
+    AgentDetail, AgentDetailAnswer, AgentInstances, AgentListAnswer, AgentListQuery, AgentMetrics,
+    Counts, KillSummary, MeshAgent, MeshSummary, MirroredAgent,
 };
 pub use heartbeat::{HeartbeatAnswer, HeartbeatKill, HeartbeatMetrics, HeartbeatRequest};
+pub use incident::{
+    DenialCount, DenialMinute, IncidentAnswer, IncidentDenials, IncidentEntry, IncidentPhase,
+};
 pub use instances::{
     AckAnswer, AckRequest, ControlChangeEvent, ControlState, ControlStateEvent, ControlStreamQuery,
     CountSource, Instance, InstanceState, InstanceTotals, InstancesAnswer, InstancesQuery,
@@ -24,9 +30,13 @@ pub use kill::{
     Durability, Kill, KillAnswer, KillMode, KillRecord, KillRecordAnswer, KillRequest, Receipt,
     ReplicaReceipt, ReplicaState, ResumeAnswer, ResumeRequest,
 };
+pub use overview::{NeedsPerson, OverviewAnswer, ReplicaCounts, StoppedAgents};
 pub use policies::{
     ActionPolicy, ActionPolicyAnswer, ActionPolicyRequest, CostPolicy, CostPolicyAnswer,
     CostPolicyRequest, Policies, PoliciesAnswer, PolicyRemovedAnswer, PolicyUsage,
+};
+pub use sheets::{
+    BlastRadiusAnswer, HeldIntents, HoldInForce, HoldTarget, ResumePreviewAnswer, Sender, Senders,
 };
 
 /// Query of `GET /v1/mesh/events`.

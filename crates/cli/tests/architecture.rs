@@ -39,7 +39,9 @@ const MODULES: &[(&str, Uses)] = &[
                     "intents",
                     "missed",
                     "observer",
+                    "rates",
                     "schedule",
+                    "verifier",
                 ],
             ),
             (
@@ -48,18 +50,21 @@ const MODULES: &[(&str, Uses)] = &[
             ),
             ("holding", &["enforcer"]),
             ("instances", &["caller", "clock", "control", "enforcer", "holding"]),
-            ("intents", &["caller", "chance", "clock", "control", "enforcer", "observer"]),
+            ("intents", &["caller", "chance", "clock", "control", "enforcer", "observer", "rates"]),
             ("missed", &["control", "enforcer", "instances"]),
             ("observer", &["enforcer"]),
         ],
     ),
-    // `http` knows neither how it is listened to nor how it is configured; `app` knows everything.
+    // `http` knows neither how it is listened to nor how it is configured; `read` knows no HTTP;
+    // `app` knows everything.
     (
         "gateway",
         &[
             ("app", &["config", "http", "listener", "tls"]),
             ("config", &["http", "tls"]),
+            ("http", &["orders", "read"]),
             ("listener", &["http", "tls"]),
+            ("orders", &["read"]),
         ],
     ),
     (

@@ -21,7 +21,9 @@ use crate::instances::Instances;
 use crate::intents::{IntentOptions, Intents};
 use crate::missed::{self, Missed};
 use crate::observer::{FLUSH_EVERY, Observer};
+use crate::rates::Rates;
 use crate::schedule::{Schedule, Tick};
+use crate::verifier::Verifier;
 use requeues::Requeues;
 
 /// How often epochs are looked after that have gone silent.
@@ -79,6 +81,8 @@ pub struct Engine {
     pub heartbeats: Heartbeats,
     pub instances: Arc<Instances>,
     pub observer: Arc<Observer>,
+    pub rates: Arc<Rates>,
+    pub verifier: Arc<Verifier>,
     pub ledger: Arc<dyn Ledger>,
     pub options: EngineOptions,
     requeues: Arc<Requeues>,
@@ -103,11 +107,13 @@ impl Engine {
         })
         .await?;
         let observer = Arc::new(Observer::default());
+        let rates = Arc::new(Rates::default());
         let intents = Intents::new(
             Arc::clone(&control),
             Arc::clone(&enforcer),
             Arc::clone(&ledger),
             Arc::clone(&observer),
+            Arc::clone(&rates),
             clock.clone(),
             IntentOptions { lenient_addressing: options.lenient_addressing },
         );
@@ -128,6 +134,8 @@ impl Engine {
             heartbeats,
             instances,
             observer,
+            rates,
+            verifier: Arc::default(),
             ledger,
             options,
             requeues,

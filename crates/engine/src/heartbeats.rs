@@ -92,6 +92,7 @@ impl Heartbeats {
                 MetricsAdded::Added => usage.intents_total,
                 MetricsAdded::Repeated => 0,
             };
+            agent.note_report(now);
         }
         let kill = self.kill_on(agent, address_id);
         if let Some(kill) = kill.filter(|_| reported > 0 || said != Said::default()) {

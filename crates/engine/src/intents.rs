@@ -31,6 +31,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::enforcer::{Cell, Enforcer};
 use crate::observer::Observer;
+use crate::rates::Rates;
 
 /// Why nothing came of a request about intents.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -111,6 +112,7 @@ pub struct Intents {
     enforcer: Arc<Enforcer>,
     ledger: Arc<dyn Ledger>,
     observer: Arc<Observer>,
+    rates: Arc<Rates>,
     clock: Clock,
     chance: Chance,
     options: IntentOptions,
@@ -123,10 +125,11 @@ impl Intents {
         enforcer: Arc<Enforcer>,
         ledger: Arc<dyn Ledger>,
         observer: Arc<Observer>,
+        rates: Arc<Rates>,
         clock: Clock,
         options: IntentOptions,
     ) -> Self {
-        Self { control, enforcer, ledger, observer, clock, chance: Chance, options }
+        Self { control, enforcer, ledger, observer, rates, clock, chance: Chance, options }
     }
 
     /// Counts a denial for the agent that asked, and for the audit under the one that it is about.

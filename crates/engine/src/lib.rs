@@ -5,6 +5,7 @@
 //! * [`intents`]: the work that passes through: admitted, delivered, watched, ended.
 //! * [`instances`]: the running copies of agents: what they say, and what they are told.
 //! * [`heartbeats`], [`observer`]: what is known of agents and kept for the audit.
+//! * [`rates`], [`verifier`]: how much is admitted at the moment, and how far the audit is checked.
 //! * [`schedule`]: what happens by itself.
 
 pub mod bootstrap;
@@ -20,7 +21,9 @@ pub mod instances;
 pub mod intents;
 mod missed;
 pub mod observer;
+pub mod rates;
 pub mod schedule;
+pub mod verifier;
 
 pub use caller::Caller;
 pub use engine::{Engine, EngineOptions, EngineParts};

@@ -28,6 +28,7 @@ mod sse;
 mod stale;
 pub(crate) mod starting;
 mod tenancy;
+mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

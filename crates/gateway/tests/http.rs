@@ -46,9 +46,15 @@ mod kill;
 mod openapi;
 #[path = "http/policies.rs"]
 mod policies;
+#[path = "http/reading.rs"]
+mod reading;
 #[path = "http/replay.rs"]
 mod replay;
+#[path = "http/sheets.rs"]
+mod sheets;
 #[path = "http/sign_ins.rs"]
 mod sign_ins;
 #[path = "http/tenancy.rs"]
 mod tenancy;
+#[path = "http/usage.rs"]
+mod usage;

@@ -21,6 +21,7 @@ mod requeueing;
 mod retaining;
 mod stage;
 mod usage;
+mod waiting;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -84,7 +85,7 @@ pub async fn run_all(site: &Arc<dyn Site>) -> Vec<(&'static str, Broken)> {
 /// Every story.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    let parts: [&[Case]; 15] = [
+    let parts: [&[Case]; 16] = [
         appending::CASES,
         loading::CASES,
         epochs::CASES,
@@ -97,6 +98,7 @@ pub fn cases() -> Vec<Case> {
         lists::CASES,
         usage::CASES,
         limits::CASES,
+        waiting::CASES,
         instances::CASES,
         retaining::CASES,
         audit::CASES,

@@ -42,6 +42,13 @@ pub trait Instances: Send + Sync + std::fmt::Debug {
         since: HeardSince,
     ) -> Result<InstanceCounts, StoreError>;
 
+    /// As [`Instances::count_instances`], of several agents; those that have none are left out.
+    async fn count_instances_of(
+        &self,
+        addresses: &[AddressId],
+        since: HeardSince,
+    ) -> Result<Vec<(AddressId, InstanceCounts)>, StoreError>;
+
     /// What the instance of each agent said of itself that was heard last, where it said anything:
     /// JSON objects.
     async fn latest_metadata(
@@ -61,6 +68,10 @@ pub trait Instances: Send + Sync + std::fmt::Debug {
 
     /// Keeps what an instance says about a kill: true when it had said before that it stopped.
     async fn keep_word(&self, word: Word) -> Result<bool, WriteError>;
+
+    /// How many instances of each of these kills have not said that they stopped; kills of which
+    /// all have are left out.
+    async fn unstopped(&self, kills: &[KillId]) -> Result<Vec<(KillId, u64)>, StoreError>;
 
     /// The instances that are kept with a kill, those that have not stopped first, at most
     /// [`INSTANCES_LISTED_MAX`], and all of them added up.

@@ -117,6 +117,16 @@ pub trait Ledger: Instances + Send + Sync + std::fmt::Debug {
         address: &Address,
     ) -> Result<u64, StoreError>;
 
+    /// What waits from and to an agent and was never handed over.
+    async fn waiting(
+        &self,
+        workspace: WorkspaceId,
+        address: &Address,
+    ) -> Result<Waiting, StoreError>;
+
+    /// Who sent intents to an agent.
+    async fn senders(&self, query: SendersQuery) -> Result<Senders, StoreError>;
+
     /// What the ledger holds of one agent: exact counts.
     async fn tally(&self, workspace: WorkspaceId, address: &Address) -> Result<Tally, StoreError>;
 
@@ -137,6 +147,30 @@ pub trait Ledger: Instances + Send + Sync + std::fmt::Debug {
         &self,
         query: TrafficQuery,
     ) -> Result<Vec<(AddressId, Timestamp, Traffic)>, StoreError>;
+
+    /// When agents of a workspace reported last, as the beginning of that hour, or of that day when
+    /// it was long ago; those that never did are left out.
+    async fn last_reports(
+        &self,
+        workspace: WorkspaceId,
+        agents: &[AddressId],
+    ) -> Result<Vec<(AddressId, Timestamp)>, StoreError>;
+
+    /// Usage of these agents since a midnight, day by day; days without any are left out. By
+    /// agents as they are given, and oldest day first.
+    async fn usage_of_days(
+        &self,
+        workspace: WorkspaceId,
+        agents: &[AddressId],
+        since: Timestamp,
+    ) -> Result<Vec<(AddressId, Timestamp, Usage)>, StoreError>;
+
+    /// Usage of all agents of a workspace since a midnight, added up for each day, oldest first.
+    async fn usage_by_day(
+        &self,
+        workspace: WorkspaceId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Usage)>, StoreError>;
 
     /// The signs of life after a moment; all of them when there is none.
     async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError>;

@@ -38,6 +38,7 @@ mod proving;
 mod queries;
 mod readers;
 mod renew;
+mod reports;
 mod requeue;
 mod retention;
 mod rows;
@@ -53,6 +54,7 @@ mod tls;
 mod traffic;
 mod trouble;
 mod usage;
+mod waiting;
 mod work;
 
 use std::sync::Arc;

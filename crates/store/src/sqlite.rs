@@ -34,6 +34,7 @@ mod positions;
 mod queries;
 mod queue;
 mod readers;
+mod reports;
 mod requeue;
 mod retention;
 mod rows;
@@ -45,6 +46,7 @@ mod tally;
 mod traffic;
 mod transaction;
 mod usage;
+mod waiting;
 mod writer;
 
 #[cfg(test)]

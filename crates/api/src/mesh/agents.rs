@@ -16,6 +16,20 @@ pub struct AgentListQuery {
     /// A health word; unknown words match nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<String>,
+    /// `active`, `killed`, `paused` or `quarantined`; unknown words match nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_state: Option<String>,
+    /// A part of the display name or the address, in upper or lower case; at most 200 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// `address` (default), `trouble` (what needs somebody first), `name`, `health`,
+    /// `last_heartbeat`, `instances`, `intents` or `cost`; turned round by a `-` before it. Rows
+    /// that are equal in this stand by address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort: Option<String>,
+    /// How many rows to leave out at the beginning; the other way to go on is `cursor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u32>,
     /// `day` (default), `week` or `month`: the period of `intents_period` and `cost_period`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,
@@ -31,7 +45,8 @@ pub struct AgentListAnswer {
     pub next_cursor: Option<String>,
 }
 
-/// How many agents the workspace has, by health.
+/// How many agents the search matches, by health and by run state; all of the workspace without
+/// one. The other filters do not change it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MeshSummary {
     pub total: u64,
@@ -41,6 +56,13 @@ pub struct MeshSummary {
     pub killed: u64,
     #[serde(default)]
     pub unknown: u64,
+    /// Agents that nothing stops.
+    #[serde(default)]
+    pub active: u64,
+    #[serde(default)]
+    pub paused: u64,
+    #[serde(default)]
+    pub quarantined: u64,
     /// Agents killed or unreachable now.
     #[serde(default)]
     pub incidents: u64,
@@ -77,6 +99,13 @@ pub struct MeshAgent {
     pub intents_period: u64,
     /// US dollars that the agent reported in the period.
     pub cost_period: f64,
+    /// When the agent reported last what it counts, its cost among it: to the moment by what came
+    /// to this replica since it started, else to the hour. `null` when it never did.
+    #[serde(default)]
+    pub cost_reported_at: Option<String>,
+    /// Its running copies.
+    #[serde(default)]
+    pub instances: AgentInstances,
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<JsonObject>,
     /// What the agent reported in the period: sums.
@@ -91,6 +120,15 @@ pub struct MeshAgent {
     /// The revision of the control log that this answer shows; a resume names it.
     #[serde(default)]
     pub revision: u64,
+}
+
+/// How many running copies an agent has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentInstances {
+    /// Those that were heard in the last five minutes.
+    pub live: u64,
+    /// All that have not said that they end.
+    pub total: u64,
 }
 
 /// What the gateway itself counted.

@@ -36,6 +36,9 @@ pub(crate) struct List {
     /// Only this health: healthy, degraded, unreachable, killed, unknown
     #[arg(long, value_name = "WORD")]
     health: Option<String>,
+    /// Only those whose name or address holds this
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
     /// Period of the counts: day, week, month
     #[arg(long, value_name = "PERIOD")]
     window: Option<String>,
@@ -86,9 +89,10 @@ impl List {
         let client = context.client()?;
         let query = AgentListQuery {
             limit: Some(self.limit.unwrap_or(PAGE_COUNT)),
-            cursor: None,
             health: self.health,
+            search: self.search,
             window: self.window,
+            ..AgentListQuery::default()
         };
         let answer = match self.limit {
             Some(_) => client.get("/v1/mesh/agents", &query)?,

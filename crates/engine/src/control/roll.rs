@@ -40,9 +40,12 @@ impl Control {
     /// Every replica that has not left.
     pub async fn roster(&self) -> Result<Roster, StoreError> {
         let (now, rows) = self.sight(Revision::default()).await?;
+        let (me, fresh) = (self.me(), self.enforcer.is_fresh());
         let silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
         let standing = |row: &ReplicaRow| match &row.sighting {
             sighting if sighting.closed => Standing::Closed,
+            // Of itself it knows; and alone at its store it renews nothing.
+            sighting if sighting.replica == me && fresh => Standing::Fresh,
             sighting if silence.is_silent(now, row.profile.lease, &sighting.replica) => {
                 Standing::Silent
             }

@@ -28,6 +28,7 @@ pub struct Cell {
     pub(super) requests: AtomicU32,
     last_seen: AtomicI64,
     saved_seen: AtomicI64,
+    last_report: AtomicI64,
     last_health: AtomicU8,
     admitted: AtomicU64,
     unknown: AtomicU64,
@@ -54,6 +55,7 @@ impl Cell {
             requests: AtomicU32::new(0),
             last_seen: AtomicI64::new(NEVER),
             saved_seen: AtomicI64::new(NEVER),
+            last_report: AtomicI64::new(NEVER),
             last_health: AtomicU8::new(u8::MAX),
             admitted: AtomicU64::new(0),
             unknown: AtomicU64::new(0),
@@ -101,6 +103,17 @@ impl Cell {
     #[must_use]
     pub fn last_seen(&self) -> Option<Timestamp> {
         moment(&self.last_seen)
+    }
+
+    /// Notes that the agent reported here what it counts.
+    pub fn note_report(&self, at: Timestamp) {
+        self.last_report.fetch_max(at.as_micros(), Ordering::Relaxed);
+    }
+
+    /// When the agent reported here last what it counts; none since this process started.
+    #[must_use]
+    pub fn last_report(&self) -> Option<Timestamp> {
+        moment(&self.last_report)
     }
 
     /// The last sign of life, if it is not written yet.

@@ -131,6 +131,7 @@ impl Intents {
                 if let Some(breach) = breach {
                     self.note_breach(caller, &sender, breach);
                 }
+                self.rates.admitted(sender.workspace_id, self.clock.mono());
                 self.enforcer.wake(&Topic::Queue(receiver.key()));
                 Ok(Created { intent_id, status, created_at })
             }

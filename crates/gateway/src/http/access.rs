@@ -45,6 +45,10 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/mesh/agents/{agent}/policies/cost", ANY),
     ("PUT", "/v1/mesh/agents/{agent}/policies/cost", COMMANDERS),
     ("DELETE", "/v1/mesh/agents/{agent}/policies/cost", COMMANDERS),
+    ("GET", "/v1/mesh/agents/{agent}/blast-radius", PEOPLE),
+    ("GET", "/v1/mesh/agents/{agent}/resume-preview", PEOPLE),
+    ("GET", "/v1/mesh/summary", PEOPLE),
+    ("GET", "/v1/mesh/incidents/{kill_id}", PEOPLE),
     ("GET", "/v1/mesh/control/stream", AGENTS),
     ("POST", "/v1/mesh/control/ack", AGENTS),
     ("GET", "/v1/mesh/kills/{kill_id}", PEOPLE),
@@ -88,7 +92,13 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("PATCH", "/v1/organizations/{org_id}/workspaces/{workspace_id}", OWNERS),
     // The audit.
     ("GET", "/v1/audit/events", PEOPLE),
+    ("GET", "/v1/audit/events.csv", PEOPLE),
     ("GET", "/v1/audit/chain", PEOPLE),
+    ("GET", "/v1/audit/verified", PEOPLE),
+    // Usage.
+    ("GET", "/v1/usage/summary", PEOPLE),
+    ("GET", "/v1/usage/timeseries", PEOPLE),
+    ("GET", "/v1/usage/agents", PEOPLE),
 ];
 
 /// What the table says of an endpoint.

@@ -17,11 +17,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
-use super::answers::{list_limit, scope_of};
 use super::auth::Authenticated;
 use super::body::{Params, PathParams, not_found};
 use super::error::ApiError;
-use super::tenancy::{Page, seen_workspace};
+use super::tenancy::seen_workspace;
+use crate::read::{Page, list_limit, scope_of};
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()

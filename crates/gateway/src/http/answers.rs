@@ -1,93 +1,14 @@
 //! From the engine's values to the wire's words, where several resources need the same.
 
 use axme_api::error::ErrorCode;
-use axme_core::address::Reference;
 use axme_core::decide::{End, Reason};
-use axme_core::id::{Revision, WorkspaceId};
 use axme_core::policy::{Breach, Direction};
-use axme_core::role::Scope;
-use axme_core::state::{Agent, State};
 use axme_core::time::Timestamp;
-use axme_engine::Caller;
 use axme_engine::intents::{Denied, IntentError};
 use serde_json::json;
 
 use super::Api;
-use super::body::not_found;
-use super::error::{ApiError, key_reused};
-
-/// Rows of a list when the caller names no limit, and at most.
-pub(super) const LIST_LIMIT_DEFAULT: usize = 100;
-pub(super) const LIST_LIMIT_MAX: usize = 500;
-
-/// The limit of a list. One beyond the most is taken as the most; zero is refused.
-pub(super) fn list_limit(asked: Option<u32>) -> Result<usize, ApiError> {
-    match asked {
-        None => Ok(LIST_LIMIT_DEFAULT),
-        Some(0) => Err(ApiError::query("limit", "must be at least 1")),
-        Some(limit) => Ok(usize::try_from(limit).unwrap_or(LIST_LIMIT_MAX).min(LIST_LIMIT_MAX)),
-    }
-}
-
-/// The event id of an entry of the control log.
-pub(super) fn control_event_id(revision: Revision) -> String {
-    format!("evt_c{revision}")
-}
-
-/// Reads an agent that the caller names and may see: its own for an agent's key, else what the
-/// key's scope covers. `read` gets the state to read on from the same moment.
-pub(super) fn with_agent<T>(
-    api: &Api,
-    caller: &Caller,
-    named: &str,
-    read: impl FnOnce(&State, &Agent) -> T,
-) -> Result<T, ApiError> {
-    let missing = || not_found(ErrorCode::AgentNotFound, named).detail("address", named);
-    let reference = parse_reference(api, named)?;
-    api.engine()
-        .control
-        .read(|state| {
-            let agent = state.resolve(&reference, caller.key.home)?;
-            let visible = match caller.agent() {
-                Some(own) => own.address_id() == Some(agent.address_id),
-                None => caller.key.scope.covers(scope_of(state, agent.workspace_id)),
-            };
-            visible.then(|| read(state, agent))
-        })
-        .ok_or_else(missing)
-}
-
-/// Reads a reference to an agent; out of grammar is its own refusal.
-pub(super) fn parse_reference(api: &Api, named: &str) -> Result<Reference, ApiError> {
-    Reference::parse(named, api.options().lenient_addressing)
-        .map_err(|problem| invalid_address("agent", named, &problem.to_string()))
-}
-
-/// The scope of a workspace as the state has it.
-pub(super) fn scope_of(state: &State, workspace: WorkspaceId) -> Scope {
-    state.workspace(workspace).map_or(Scope::Installation, |found| found.scope())
-}
-
-/// The workspace that a request is about: the one it names, else the key's own.
-pub(super) fn asked_workspace(
-    api: &Api,
-    caller: &Caller,
-    org: Option<&str>,
-    workspace: Option<&str>,
-) -> Result<WorkspaceId, ApiError> {
-    let named = |text: &str| not_found(ErrorCode::WorkspaceNotFound, text);
-    let id = match workspace {
-        None | Some("") => caller.key.home,
-        Some(text) => text.parse().map_err(|_no_id| named(text))?,
-    };
-    let shown = workspace.unwrap_or_default();
-    api.engine().control.read(|state| {
-        let found = state.workspace(id).ok_or_else(|| named(shown))?;
-        let org_fits = org.is_none_or(|org| org.is_empty() || org == found.org_id.to_string());
-        // An agent's scope is its workspace; that it sees only itself in there is the list's job.
-        if caller.key.scope.covers(found.scope()) && org_fits { Ok(id) } else { Err(named(shown)) }
-    })
-}
+use super::error::{ApiError, invalid_address, key_reused};
 
 /// The refusal of a denial: with who stopped the agent, when and why, or whose policy it was.
 pub(super) fn denied(api: &Api, denied: &Denied) -> ApiError {
@@ -164,22 +85,4 @@ pub(super) fn no_agent_bound() -> ApiError {
         ErrorCode::NoAgentBound,
         "This key belongs to no agent. Make one: axme agents create NAME",
     )
-}
-
-fn invalid_address(field: &str, value: &str, problem: &str) -> ApiError {
-    ApiError::new(ErrorCode::InvalidAgentAddress, format!("{field} {value:?}: {problem}"))
-        .detail("field", field)
-        .detail("value", value)
-}
-
-/// What the ledger answered. While the store is gone that is nothing, so that it can still be seen
-/// who is stopped; the answer says that it is stale.
-pub(super) fn unless_stale<T: Default, E: Into<ApiError>>(
-    api: &Api,
-    answered: Result<T, E>,
-) -> Result<T, ApiError> {
-    match answered {
-        Err(_gone) if api.engine().control.stale_since().is_some() => Ok(T::default()),
-        answered => answered.map_err(Into::into),
-    }
 }

@@ -1,30 +1,29 @@
 //! The audit: what was done and seen, and the chains that prove it.
 
-mod chain;
-mod cursor;
-mod shown;
-
-use axme_api::audit::{AuditEventsAnswer, AuditQuery, ChainAnswer, ChainQuery};
-use axme_api::error::{ErrorBody, ErrorCode};
-use axme_core::time::Timestamp;
-use axme_store::ledger;
-use axme_store::ledger::ChainId;
+use axme_api::audit::{AuditEventsAnswer, AuditQuery, ChainAnswer, ChainQuery, VerifiedAnswer};
+use axme_api::error::ErrorBody;
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::{self, HeaderValue};
+use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
-use super::answers::{list_limit, with_agent};
 use super::auth::Authenticated;
-use super::body::{Params, not_found};
+use super::body::Params;
 use super::error::ApiError;
+use crate::read::audit;
 
-/// Entries of a chain that are answered at most, and when the caller names no limit.
-const CHAIN_ENTRIES_MAX: usize = ledger::LIST_ROWS_MAX;
+/// Where the next table begins.
+const NEXT_CURSOR: &str = "x-next-cursor";
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list_audit_events)).routes(routes!(get_audit_chain))
+    OpenApiRouter::new()
+        .routes(routes!(list_audit_events))
+        .routes(routes!(export_audit_events))
+        .routes(routes!(get_audit_chain))
+        .routes(routes!(get_audit_verified))
 }
 
 /// List audit events
@@ -50,30 +49,65 @@ async fn list_audit_events(
     Authenticated(caller): Authenticated,
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditEventsAnswer>, ApiError> {
-    let limit = list_limit(query.limit)?;
-    let agent = query.agent.as_deref().filter(|agent| !agent.is_empty());
-    let agent = agent.map(|named| with_agent(&api, &caller, named, |_, found| found.address_id));
-    let prefix = query.action_prefix.filter(|prefix| !prefix.is_empty());
-    let mut rows = api
-        .engine()
-        .ledger
-        .audit_events(ledger::AuditQuery {
-            scope: caller.key.scope,
-            action_prefixes: prefix.into_iter().map(String::into_boxed_str).collect(),
-            actor: query.actor.filter(|actor| !actor.is_empty()).map(String::into_boxed_str),
-            address_id: agent.transpose()?,
-            since: moment("since", query.since.as_deref())?,
-            until: moment("until", query.until.as_deref())?,
-            after: cursor::read(query.cursor.as_deref())?,
-            // That there is one more is how a page knows that the list goes on.
-            rows_max: limit + 1,
-        })
-        .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next_cursor = rows.last().filter(|_| more).map(cursor::write);
-    let events = rows.iter().map(shown::event).collect();
-    Ok(Json(AuditEventsAnswer { ok: true, events, next_cursor }))
+    Ok(Json(audit::events(api.engine(), &caller, &query).await?))
+}
+
+/// Export audit events as a table
+///
+/// As the list, newest first, 10000 at most; the header `x-next-cursor` says where the rest begins.
+/// Cells that a spreadsheet would take for formulas begin with an apostrophe.
+#[utoipa::path(
+    get,
+    path = "/v1/audit/events.csv",
+    tag = "audit",
+    params(AuditQuery),
+    responses(
+        (status = 200, description = "A table with a row of names", body = String, content_type = "text/csv"),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 403, description = "forbidden: an agent's key", body = ErrorBody),
+        (status = 404, description = "agent_not_found", body = ErrorBody),
+        (status = 422, description = "schema_invalid, invalid_agent_address", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
+    )
+)]
+async fn export_audit_events(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Params(query): Params<AuditQuery>,
+) -> Result<Response, ApiError> {
+    let table = audit::csv(api.engine(), &caller, query).await?;
+    let mut response = table.text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    let attached = HeaderValue::from_static("attachment; filename=\"audit.csv\"");
+    headers.insert(header::CONTENT_DISPOSITION, attached);
+    if let Some(cursor) = table.next_cursor.and_then(|cursor| cursor.parse().ok()) {
+        headers.insert(NEXT_CURSOR, cursor);
+    }
+    Ok(response)
+}
+
+/// Tell how far the gateway has checked its own audit
+///
+/// Each call checks some thousand entries more; what was checked is remembered for some minutes.
+#[utoipa::path(
+    get,
+    path = "/v1/audit/verified",
+    tag = "audit",
+    responses(
+        (status = 200, description = "How far, when, and what is wrong", body = VerifiedAnswer),
+        (status = 401, description = "missing_platform_api_key, invalid_platform_api_key, key_revoked, key_expired", body = ErrorBody),
+        (status = 403, description = "forbidden: an agent's key", body = ErrorBody),
+        (status = 429, description = "too_many_sign_ins", body = ErrorBody),
+        (status = 503, description = "gateway_busy, store_unavailable", body = ErrorBody),
+    )
+)]
+async fn get_audit_verified(
+    State(api): State<Api>,
+    Authenticated(_caller): Authenticated,
+) -> Result<Json<VerifiedAnswer>, ApiError> {
+    Ok(Json(audit::verified(api.engine()).await?))
 }
 
 /// Read a piece of one hash chain
@@ -100,40 +134,5 @@ async fn get_audit_chain(
     Authenticated(caller): Authenticated,
     Params(query): Params<ChainQuery>,
 ) -> Result<Json<ChainAnswer>, ApiError> {
-    let limit = entries_limit(query.limit)?;
-    let named = query.chain.as_deref().filter(|named| !named.is_empty()).unwrap_or("control");
-    let missing = || not_found(ErrorCode::ChainNotFound, named);
-    let chain: ChainId = cursor::chain_id(named).ok_or_else(missing)?;
-    let ledger = &api.engine().ledger;
-    // The head is read after the entries: it is never behind them.
-    let links = ledger.chain(chain, query.after.unwrap_or(0)).await?;
-    let heads = ledger.chains().await?;
-    let head = heads.iter().find(|(id, _)| *id == chain).ok_or_else(missing)?.1;
-    let entries = links.into_iter().take(limit).map(|link| chain::entry(&caller, chain, link));
-    Ok(Json(ChainAnswer {
-        ok: true,
-        chain: cursor::chain_name(chain),
-        entries: entries.collect(),
-        head: chain::head(head),
-        chains: heads.iter().map(|(id, _)| cursor::chain_name(*id)).collect(),
-    }))
-}
-
-fn entries_limit(asked: Option<u32>) -> Result<usize, ApiError> {
-    match asked {
-        None => Ok(CHAIN_ENTRIES_MAX),
-        Some(0) => Err(ApiError::query("limit", "must be at least 1")),
-        Some(limit) => {
-            Ok(usize::try_from(limit)
-                .map_or(CHAIN_ENTRIES_MAX, |limit| limit.min(CHAIN_ENTRIES_MAX)))
-        }
-    }
-}
-
-fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    match text.parse::<Timestamp>() {
-        Ok(at) => Ok(Some(at)),
-        Err(problem) => Err(ApiError::query(name, problem.to_string())),
-    }
+    Ok(Json(audit::chain(api.engine(), &caller, &query).await?))
 }

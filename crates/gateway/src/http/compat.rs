@@ -4,7 +4,7 @@
 //!   (`/v1/mesh/agents/agent://org/ws/name/kill`), with or without the scheme, as bare names, ids,
 //!   or escaped. [`one_segment`] folds all of them into one escaped segment before routing, so
 //!   that every route is an ordinary one.
-//! * Filters use several vocabularies for health; [`health_filter`] reads them all.
+//! * Filters use several vocabularies for health; [`own_health_word`] reads them all.
 
 mod paths;
 
@@ -24,16 +24,17 @@ pub(super) fn one_segment(mut request: Request) -> Request {
     request
 }
 
-/// The health that a filter asks for. Besides our own words those of the published README and of
-/// older documents; none for a word that nobody knows, which matches no agent.
-pub(super) fn health_filter(word: &str) -> Option<Health> {
-    match word {
-        "active" | "alive" => Some(Health::Healthy),
-        "stale" | "unhealthy" => Some(Health::Degraded),
-        "crashed" | "dead" => Some(Health::Unreachable),
-        "registering" => Some(Health::Unknown),
-        own => Health::parse(own),
-    }
+/// A word for health in our own vocabulary. Besides it those of the published README and of older
+/// documents are known; one that nobody knows stays as it is, and matches no agent.
+pub(super) fn own_health_word(word: String) -> String {
+    let health = match word.as_str() {
+        "active" | "alive" => Health::Healthy,
+        "stale" | "unhealthy" => Health::Degraded,
+        "crashed" | "dead" => Health::Unreachable,
+        "registering" => Health::Unknown,
+        _ => return word,
+    };
+    health.as_str().to_owned()
 }
 
 #[cfg(test)]
@@ -42,10 +43,11 @@ mod tests {
 
     #[test]
     fn the_words_of_the_published_readme_filter() {
-        assert_eq!(health_filter("active"), Some(Health::Healthy));
-        assert_eq!(health_filter("stale"), Some(Health::Degraded));
-        assert_eq!(health_filter("crashed"), Some(Health::Unreachable));
-        assert_eq!(health_filter("killed"), Some(Health::Killed));
-        assert_eq!(health_filter("sleepy"), None);
+        let own = |word: &str| own_health_word(word.to_owned());
+        assert_eq!(own("active"), "healthy");
+        assert_eq!(own("stale"), "degraded");
+        assert_eq!(own("crashed"), "unreachable");
+        assert_eq!(own("killed"), "killed");
+        assert_eq!(own("sleepy"), "sleepy");
     }
 }

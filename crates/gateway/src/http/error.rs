@@ -6,12 +6,18 @@
 use axme_api::JsonObject;
 use axme_api::error::{ErrorCode, FieldError};
 use axme_core::decide::{Denial, End, Reason};
+use axme_core::id::KillId;
 use axme_core::refusal::{Missing, Refusal};
 use axme_engine::control::ControlError;
+use axme_store::control::Trouble;
 use axme_store::{StoreError, WriteError};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+
+use super::body::not_found;
+use crate::orders::OrderError;
+use crate::read::ReadError;
 
 /// What `Retry-After` says at most, in seconds: published clients sleep exactly that long,
 /// their heartbeats too.
@@ -154,6 +160,40 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound { code, named } => {
+                let missing = not_found(code, &named);
+                // Which agent it was: published clients look for it there.
+                let is_agent = code == ErrorCode::AgentNotFound;
+                if is_agent { missing.detail("address", named) } else { missing }
+            }
+            ReadError::Query { name, problem } => Self::query(name, problem),
+            ReadError::InvalidAddress { field, value, problem } => {
+                invalid_address(field, &value, &problem)
+            }
+            ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::NotRecorded => Self::new(
+                ErrorCode::GatewayFenced,
+                "This replica admits nothing. The kill is NOT recorded; repeat it until it is.",
+            ),
+            OrderError::Unconfirmed { kill, trouble } => unconfirmed(kill, trouble),
+            OrderError::NotSeen { .. } => Self::field("revision", error.to_string()),
+            OrderError::Unexpected => Self::new(ErrorCode::InternalError, error.to_string()),
+            OrderError::Control(error) => error.into(),
+            OrderError::Read(error) => error.into(),
+        }
+    }
+}
+
 impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
         match error {
@@ -225,4 +265,28 @@ const fn not_found_code(missing: Missing) -> ErrorCode {
 
 pub(super) fn key_reused() -> ApiError {
     ApiError::new(ErrorCode::IdempotencyKeyReused, "idempotency key reused with different payload")
+}
+
+/// The refusal of a reference that is out of grammar.
+pub(super) fn invalid_address(field: &str, value: &str, problem: &str) -> ApiError {
+    ApiError::new(ErrorCode::InvalidAgentAddress, format!("{field} {value:?}: {problem}"))
+        .detail("field", field)
+        .detail("value", value)
+}
+
+fn unconfirmed(kill: KillId, trouble: Option<Trouble>) -> ApiError {
+    let error = ApiError::new(
+        ErrorCode::KillUnconfirmed,
+        format!(
+            "enforced by this replica and not durable yet; it is committed when it can be, and \
+             found under /v1/mesh/kills/{kill} then"
+        ),
+    )
+    .detail("kill_id", kill.to_string())
+    .detail("enforced_here", true)
+    .detail("durable", false);
+    match trouble {
+        Some(trouble) => error.detail("store", trouble.code),
+        None => error,
+    }
 }

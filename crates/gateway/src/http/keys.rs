@@ -2,15 +2,13 @@
 
 mod new;
 mod own;
-mod shown;
 
 use axme_api::JsonObject;
 use axme_api::error::{ErrorBody, ErrorCode};
-use axme_api::keys::{CreateKeyRequest, Key, KeyAnswer, KeysAnswer, KeysQuery};
+use axme_api::keys::{CreateKeyRequest, KeyAnswer, KeysAnswer, KeysQuery};
 use axme_core::change::Change;
 use axme_core::command::Command;
 use axme_core::id::KeyId;
-use axme_engine::Caller;
 use axme_engine::chance::Chance;
 use axme_engine::control::Carried;
 use axum::Json;
@@ -19,17 +17,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
-use super::answers::list_limit;
 use super::auth::Authenticated;
-use super::body::{Body, Params, PathParams, not_found};
+use super::body::{Body, Params, PathParams};
 use super::error::ApiError;
 use super::idempotency::Idempotency;
-use super::tenancy::{Page, cursor};
+use crate::read::keys;
 
 pub(super) use new::expiry;
-
-/// Keys that a list looks at before it lets others have the state.
-const KEYS_READ_TOGETHER_MAX: usize = 4_096;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -74,7 +68,7 @@ async fn create_key(
     let order = caller.order(Chance.command(at), at, Command::CreateKey(new));
     let carried = engine.control.carry_out(order, idempotency.of(&caller, &body.sent)).await?;
     let made = made(&carried).unwrap_or(drawn);
-    let mut key = show(&api, &caller, made, &made.to_string())?;
+    let mut key = keys::one(engine, &caller, made, &made.to_string())?;
     // Only the first answer has the token: nothing that could show it again is kept.
     key.token = (made == drawn).then_some(token.token);
     Ok(Json(KeyAnswer { ok: true, key }))
@@ -102,12 +96,7 @@ async fn list_keys(
     Authenticated(caller): Authenticated,
     Params(query): Params<KeysQuery>,
 ) -> Result<Json<KeysAnswer>, ApiError> {
-    let limit = list_limit(query.limit)?;
-    let after: Option<KeyId> = cursor(query.cursor.as_deref())?;
-    let keys = covered(&api, &caller, after, limit).await;
-    let Page { rows, next_cursor } =
-        Page::take(keys.into_iter(), limit, |last| last.key_id.clone());
-    Ok(Json(KeysAnswer { ok: true, keys: rows, next_cursor }))
+    Ok(Json(keys::list(api.engine(), &caller, &query).await?))
 }
 
 /// Revoke a key
@@ -144,45 +133,11 @@ async fn revoke_key(
     let engine = api.engine();
     let named = path.text("key_id");
     let key: KeyId = path.id("key_id", ErrorCode::KeyNotFound)?;
-    show(&api, &caller, key, named)?;
+    keys::one(engine, &caller, key, named)?;
     let at = engine.clock.wall();
     let order = caller.order(Chance.command(at), at, Command::RevokeKey { key });
     engine.control.carry_out(order, idempotency.of(&caller, &body.sent)).await?;
-    Ok(Json(KeyAnswer { ok: true, key: show(&api, &caller, key, named)? }))
-}
-
-/// The keys that the caller's scope covers after a position: one more than the limit, if there
-/// are so many. Looked for in slices, since kills wait for whoever reads the state.
-async fn covered(api: &Api, caller: &Caller, after: Option<KeyId>, limit: usize) -> Vec<Key> {
-    let (mut found, mut after) = (Vec::new(), after);
-    loop {
-        let mut last = None;
-        api.engine().control.read(|state| {
-            for key in state.keys_after(after).take(KEYS_READ_TOGETHER_MAX) {
-                last = Some(key.key_id);
-                if caller.key.scope.covers(key.scope) {
-                    found.push(shown::key(api.engine(), state, key));
-                }
-                if found.len() > limit {
-                    break;
-                }
-            }
-        });
-        if last.is_none() || found.len() > limit {
-            return found;
-        }
-        after = last;
-        tokio::task::yield_now().await;
-    }
-}
-
-/// A key as the wire shows it, if the caller's scope covers it.
-fn show(api: &Api, caller: &Caller, key: KeyId, named: &str) -> Result<Key, ApiError> {
-    api.engine().control.read(|state| {
-        let found = state.key(key).filter(|found| caller.key.scope.covers(found.scope));
-        let found = found.ok_or_else(|| not_found(ErrorCode::KeyNotFound, named))?;
-        Ok(shown::key(api.engine(), state, found))
-    })
+    Ok(Json(KeyAnswer { ok: true, key: keys::one(engine, &caller, key, named)? }))
 }
 
 /// The key that an order has made, now or when it was first sent.

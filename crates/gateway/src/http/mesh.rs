@@ -1,20 +1,21 @@
 //! The mesh: which agents live, what they report, and stopping and resuming them.
 
 mod agents;
+mod blast_radius;
 mod control;
 mod events;
 mod heartbeat;
-mod history;
+mod incident;
 mod instances;
 mod kill;
 mod kill_stream;
-mod killed_instances;
 mod last_state;
+mod overview;
 mod policies;
 mod record;
 mod resume;
+mod resume_preview;
 mod saying;
-mod shown;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,6 +29,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(agents::get_mesh_agent))
         .routes(routes!(kill::kill_agent))
         .routes(routes!(resume::resume_agent))
+        .routes(routes!(overview::get_mesh_summary))
+        .routes(routes!(blast_radius::get_blast_radius))
+        .routes(routes!(resume_preview::get_resume_preview))
+        .routes(routes!(incident::get_incident))
         .routes(routes!(record::get_kill))
         .routes(routes!(kill_stream::stream_kill))
         .routes(routes!(instances::list_instances))

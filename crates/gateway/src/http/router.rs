@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     Api, accounts, agents, audit, auth, compat, envelope, health, intents, keys, mesh, replicas,
-    tenancy,
+    tenancy, usage,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -58,4 +58,5 @@ fn routes() -> OpenApiRouter<Api> {
         .merge(keys::routes())
         .merge(tenancy::routes())
         .merge(audit::routes())
+        .merge(usage::routes())
 }

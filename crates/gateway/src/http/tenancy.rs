@@ -13,7 +13,6 @@ use utoipa_axum::routes;
 
 use super::Api;
 
-pub(super) use page::{Page, cursor};
 pub(super) use reach::{own_organization, seen_organization, seen_workspace};
 pub(super) use shown::{organization, workspace};
 

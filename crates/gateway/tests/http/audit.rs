@@ -191,3 +191,46 @@ async fn a_chain_that_is_not_there_is_not_found() {
     owner.get("/v1/audit/chain?limit=0").await.refused(422, "schema_invalid");
     owner.get("/v1/audit/chain?after=-1").await.refused(422, "schema_invalid");
 }
+
+#[tokio::test]
+async fn a_table_holds_what_the_list_holds_and_no_formulas() {
+    let gateway = Gateway::start().await;
+    let owner = gateway.owner();
+    let sender = Agent::make(&gateway, &owner, "sender").await;
+    let reason = "=HYPERLINK(\"http://x\"), \"now\"";
+    owner.post(&sender.path("kill"), json!({ "reason": reason })).await.ok();
+    let table = owner.get("/v1/audit/events.csv?action_prefix=agent.").await;
+    assert_eq!(table.headers["content-type"], "text/csv; charset=utf-8");
+    assert_eq!(table.headers["content-disposition"], "attachment; filename=\"audit.csv\"");
+    assert!(!table.headers.contains_key("x-next-cursor"));
+    let rows: Vec<_> = table.text.lines().collect();
+    let listed = events(&owner, "action_prefix=agent.").await;
+    assert_eq!(rows.len(), listed.len() + 1, "{}", table.text);
+    assert!(rows[0].starts_with("at,action,result,actor_id,"));
+    assert!(rows[1].contains(r#","'=HYPERLINK(""http://x""), ""now""","#), "{}", rows[1]);
+    let first = owner.get("/v1/audit/events.csv?action_prefix=agent.&limit=1").await;
+    let cursor = first.headers["x-next-cursor"].to_str().unwrap();
+    let path = format!("/v1/audit/events.csv?action_prefix=agent.&limit=1&cursor={cursor}");
+    let second = owner.get(&path).await.text;
+    assert_eq!(second.lines().nth(1), rows.get(2).copied());
+    owner.get("/v1/audit/events.csv?limit=0").await.refused(422, "schema_invalid");
+}
+
+#[tokio::test]
+async fn the_gateway_says_how_far_it_has_checked_its_audit() {
+    let gateway = Gateway::start().await;
+    let owner = gateway.owner();
+    Agent::make(&gateway, &owner, "mailer").await;
+    owner.get("/v1/keys/self").await.ok();
+    gateway.engine().write_observations().await.unwrap();
+    let first = owner.get("/v1/audit/verified").await.ok();
+    assert_eq!((&first["complete"], &first["faults"]), (&json!(true), &json!([])), "{first}");
+    assert_eq!(first["control"]["verified_to"], json!(gateway.revision()));
+    let seen = &first["observations"];
+    assert_eq!((&seen["chains"], &seen["verified_chains"]), (&json!(1), &json!(1)));
+    assert_eq!(seen["entries"], seen["verified_entries"]);
+    Agent::make(&gateway, &owner, "reporter").await;
+    let second = owner.get("/v1/audit/verified").await.ok();
+    assert_eq!(second["control"]["verified_to"], json!(gateway.revision()));
+    assert_eq!(second["begun_at"], first["begun_at"], "it goes on from there");
+}

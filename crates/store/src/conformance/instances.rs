@@ -13,6 +13,7 @@ use crate::ledger::Retention;
 stories![
     an_instance_keeps_what_it_said_until_it_says_something_else,
     instances_are_listed_by_id_and_counted_by_health,
+    several_agents_are_counted_together,
     the_newest_metadata_stands_for_an_agent,
     a_kill_freezes_what_was_said_last,
     what_nobody_reports_is_not_told,
@@ -97,6 +98,23 @@ async fn instances_are_listed_by_id_and_counted_by_health(stage: Stage) -> Resul
     let counts = stage.ledger().count_instances(agent, since).await?;
     let wanted = InstanceCounts { healthy: 1, degraded: 1, unreachable: 1, ended: 1 };
     ensure_eq!(counts, wanted, "the counts");
+    Ok(())
+}
+
+async fn several_agents_are_counted_together(stage: Stage) -> Result<(), Broken> {
+    let (agent, other, silent) = (agent(&stage), agent(&stage), agent(&stage));
+    let all = vec![
+        heard(agent, "a", 99, Said::default()),
+        heard(agent, "b", 10, Said::default()),
+        heard(other, "a", 50, Said::default()),
+    ];
+    stage.ledger().save_instances(all).await?;
+    let since = HeardSince { healthy: at(90), degraded: at(40) };
+    let mut counted = stage.ledger().count_instances_of(&[agent, other, silent], since).await?;
+    counted.sort_unstable_by_key(|(id, _)| *id);
+    let of_agent = InstanceCounts { healthy: 1, unreachable: 1, ..InstanceCounts::default() };
+    let of_other = InstanceCounts { degraded: 1, ..InstanceCounts::default() };
+    ensure_eq!(counted, [(agent, of_agent), (other, of_other)], "the counts");
     Ok(())
 }
 
@@ -208,6 +226,9 @@ async fn what_is_said_late_is_added_and_a_stop_is_said_once(stage: Stage) -> Res
     ensure!(stopped.late, "it was said late");
     let totals = stage.ledger().frozen(kill, at(15)).await?.totals;
     ensure_eq!((totals.instances, totals.stopped, totals.awaited), (2, 1, 0), "the totals");
+    let other = KillId::from_uuid(stage.uuid());
+    let left = stage.ledger().unstopped(&[other, kill]).await?;
+    ensure_eq!(left, [(kill, 1)], "the kills that somebody has not stopped for");
     Ok(())
 }
 

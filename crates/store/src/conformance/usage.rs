@@ -6,11 +6,13 @@ use axme_core::time::Timestamp;
 
 use crate::conformance::stage::Stage;
 use crate::conformance::{Broken, ensure, ensure_eq, stories};
-use crate::ledger::{MetricsAdded, NewMetrics, SignsOfLife, Usage};
+use crate::ledger::{MetricsAdded, NewMetrics, Retention, SignsOfLife, Usage};
 
 stories![
     the_metrics_of_a_beat_count_once,
     usage_is_summed_by_hour_and_day,
+    usage_is_read_day_by_day,
+    the_last_report_is_known_by_its_hour_or_its_day,
     a_report_without_end_does_not_overflow,
     the_latest_signs_of_life_stay,
 ];
@@ -68,6 +70,65 @@ async fn usage_is_summed_by_hour_and_day(stage: Stage) -> Result<(), Broken> {
     ensure_eq!(totals, [(agent, 12), (other, 3)], "everything");
     let nothing = ledger.usage_of_hour(agent, Timestamp::from_micros(0)).await?;
     ensure_eq!(nothing, Usage::default(), "an hour in which nothing was");
+    Ok(())
+}
+
+async fn usage_is_read_day_by_day(stage: Stage) -> Result<(), Broken> {
+    let (agent, other) = (AddressId::from_uuid(stage.uuid()), AddressId::from_uuid(stage.uuid()));
+    let silent = AddressId::from_uuid(stage.uuid());
+    let ledger = stage.ledger();
+    for (n, hours) in [-30, -1, 0].into_iter().enumerate() {
+        let at = Timestamp::from_micros(NOON.as_micros() + hours * HOUR_MICROS);
+        ledger.add_metrics(metrics(&stage, agent, &format!("beat-{n}"), at)).await?;
+    }
+    ledger.add_metrics(metrics(&stage, other, "beat", NOON)).await?;
+    let (today, before) = (day_start(NOON), Timestamp::from_micros(-24 * HOUR_MICROS));
+    let days = ledger.usage_of_days(stage.workspace, &[other, silent, agent], before).await?;
+    let totals: Vec<_> =
+        days.iter().map(|(id, day, usage)| (*id, *day, usage.intents_total)).collect();
+    let wanted = [(other, today, 3), (agent, before, 3), (agent, today, 6)];
+    ensure_eq!(totals, wanted, "the days of each");
+    let days = ledger.usage_by_day(stage.workspace, before).await?;
+    let totals: Vec<_> =
+        days.iter().map(|(day, usage)| (*day, usage.intents_total, usage.cost_usd)).collect();
+    ensure_eq!(totals, [(before, 3, 0.5), (today, 9, 1.5)], "the days of all");
+    let days = ledger.usage_by_day(stage.workspace, today).await?;
+    ensure_eq!(days.len(), 1, "the days since today");
+    let mut much = metrics(&stage, agent, "much", NOON);
+    much.usage.intents_total = u64::MAX;
+    much.usage.cost_usd = f64::MAX;
+    ledger.add_metrics(much).await?;
+    let days = ledger.usage_by_day(stage.workspace, today).await?;
+    let day = days.first().map(|(_, usage)| *usage).unwrap_or_default();
+    ensure!(day.intents_total >= 9_000_000_000_000_000_000, "the count began again: {day:?}");
+    ensure!(day.cost_usd.is_finite(), "the cost is not finite");
+    Ok(())
+}
+
+async fn the_last_report_is_known_by_its_hour_or_its_day(stage: Stage) -> Result<(), Broken> {
+    let (agent, long_ago) =
+        (AddressId::from_uuid(stage.uuid()), AddressId::from_uuid(stage.uuid()));
+    let silent = AddressId::from_uuid(stage.uuid());
+    let ledger = stage.ledger();
+    let later = Timestamp::from_micros(NOON.as_micros() + HOUR_MICROS / 2);
+    let before = Timestamp::from_micros(NOON.as_micros() - 40 * HOUR_MICROS);
+    for (of, beat, at) in [(agent, "a", later), (agent, "b", before), (long_ago, "c", before)] {
+        ledger.add_metrics(metrics(&stage, of, beat, at)).await?;
+    }
+    // Hours go, days stay.
+    let never = Timestamp::from_micros(-1_000_000 * HOUR_MICROS);
+    let retention = Retention {
+        intents_ended_before: never,
+        keys_used_before: never,
+        instances_seen_before: never,
+        hours_before: day_start(NOON),
+        days_before: never,
+    };
+    while ledger.retain(retention).await? {}
+    let mut last = ledger.last_reports(stage.workspace, &[agent, silent, long_ago]).await?;
+    last.sort_unstable();
+    let wanted = [(agent, hour_start(later)), (long_ago, day_start(before))];
+    ensure_eq!(last, wanted, "the last reports");
     Ok(())
 }
 

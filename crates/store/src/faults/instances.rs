@@ -38,6 +38,14 @@ impl Instances for Faulty {
         self.ledger.count_instances(address, since).await
     }
 
+    async fn count_instances_of(
+        &self,
+        addresses: &[AddressId],
+        since: HeardSince,
+    ) -> Result<Vec<(AddressId, InstanceCounts)>, StoreError> {
+        self.ledger.count_instances_of(addresses, since).await
+    }
+
     async fn latest_metadata(
         &self,
         addresses: &[AddressId],
@@ -56,6 +64,10 @@ impl Instances for Faulty {
 
     async fn keep_word(&self, word: Word) -> Result<bool, WriteError> {
         self.ledger.keep_word(word).await
+    }
+
+    async fn unstopped(&self, kills: &[KillId]) -> Result<Vec<(KillId, u64)>, StoreError> {
+        self.ledger.unstopped(kills).await
     }
 
     async fn frozen(&self, kill: KillId, heard_since: Timestamp) -> Result<Frozen, StoreError> {

@@ -14,8 +14,8 @@ use crate::gate::Gate;
 use crate::ledger::{
     Admitted, AuditQuery, AuditRow, ChainId, ChainLink, Event, Fact, HandedOver, Handing, Intent,
     IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, Positions,
-    QueueQuery, Recorded, Requeued, Retention, RowsBetween, SignsOfLife, Tally, Traffic,
-    TrafficQuery, Usage, Watched,
+    QueueQuery, Recorded, Requeued, Retention, RowsBetween, Senders, SendersQuery, SignsOfLife,
+    Tally, Traffic, TrafficQuery, Usage, Waiting, Watched,
 };
 
 #[async_trait]
@@ -118,6 +118,18 @@ impl Ledger for Faulty {
         self.ledger.delivered_unfinished(workspace, address).await
     }
 
+    async fn waiting(
+        &self,
+        workspace: WorkspaceId,
+        address: &Address,
+    ) -> Result<Waiting, StoreError> {
+        self.ledger.waiting(workspace, address).await
+    }
+
+    async fn senders(&self, query: SendersQuery) -> Result<Senders, StoreError> {
+        self.ledger.senders(query).await
+    }
+
     async fn tally(&self, workspace: WorkspaceId, address: &Address) -> Result<Tally, StoreError> {
         self.ledger.tally(workspace, address).await
     }
@@ -144,6 +156,31 @@ impl Ledger for Faulty {
         query: TrafficQuery,
     ) -> Result<Vec<(AddressId, Timestamp, Traffic)>, StoreError> {
         self.ledger.traffic(query).await
+    }
+
+    async fn last_reports(
+        &self,
+        workspace: WorkspaceId,
+        agents: &[AddressId],
+    ) -> Result<Vec<(AddressId, Timestamp)>, StoreError> {
+        self.ledger.last_reports(workspace, agents).await
+    }
+
+    async fn usage_of_days(
+        &self,
+        workspace: WorkspaceId,
+        agents: &[AddressId],
+        since: Timestamp,
+    ) -> Result<Vec<(AddressId, Timestamp, Usage)>, StoreError> {
+        self.ledger.usage_of_days(workspace, agents, since).await
+    }
+
+    async fn usage_by_day(
+        &self,
+        workspace: WorkspaceId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Usage)>, StoreError> {
+        self.ledger.usage_by_day(workspace, since).await
     }
 
     async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError> {

@@ -237,6 +237,45 @@ pub struct Tally {
     pub queued: u64,
 }
 
+/// What was admitted from and to an agent and never handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    pub to_it: u64,
+    pub from_it: u64,
+    /// Both: what it has sent to itself.
+    pub to_itself: u64,
+    /// When the one was admitted that stands first in its queue, or was sent first.
+    pub oldest_at: Option<Timestamp>,
+}
+
+impl Waiting {
+    /// All of it, each intent once.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.to_it.saturating_add(self.from_it).saturating_sub(self.to_itself)
+    }
+}
+
+/// Whose intents to an agent to look for.
+#[derive(Clone, Debug)]
+pub struct SendersQuery {
+    pub workspace_id: WorkspaceId,
+    pub receiver: Address,
+    pub since: Timestamp,
+    /// Intents that are looked at most, of those that have ended and of those that have not: the
+    /// newest.
+    pub intents_max: usize,
+}
+
+/// Who sent intents to an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Senders {
+    /// With how many intents each.
+    pub senders: Vec<(Address, u64)>,
+    /// Whether there may be more than were looked at.
+    pub more: bool,
+}
+
 /// Which intents of a workspace to list.
 #[derive(Clone, Debug)]
 pub struct IntentQuery {

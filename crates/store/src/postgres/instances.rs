@@ -60,6 +60,15 @@ impl Instances for PgStore {
         reader.within(kept::count(&reader, address, since)).await
     }
 
+    async fn count_instances_of(
+        &self,
+        addresses: &[AddressId],
+        since: HeardSince,
+    ) -> Result<Vec<(AddressId, InstanceCounts)>, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(kept::count_each(&reader, addresses, since)).await
+    }
+
     async fn latest_metadata(
         &self,
         addresses: &[AddressId],
@@ -86,6 +95,11 @@ impl Instances for PgStore {
         let before = job!(&self.jobs, |session, _me| [word] frozen::keep(session, word))?;
         self.hints.say(Hint::Kill(kill));
         Ok(before)
+    }
+
+    async fn unstopped(&self, kills: &[KillId]) -> Result<Vec<(KillId, u64)>, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(frozen::unstopped(&reader, kills)).await
     }
 
     async fn frozen(&self, kill: KillId, heard_since: Timestamp) -> Result<Frozen, StoreError> {

@@ -16,15 +16,15 @@ use crate::hint::Hint;
 use crate::ledger::{
     Admitted, AuditQuery, AuditRow, ChainId, ChainLink, Event, Fact, HandedOver, Handing, Intent,
     IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, Positions,
-    QueueQuery, Recorded, Requeued, Retention, RowsBetween, SignsOfLife, Tally, Traffic,
-    TrafficQuery, Usage, Watched,
+    QueueQuery, Recorded, Requeued, Retention, RowsBetween, Senders, SendersQuery, SignsOfLife,
+    Tally, Traffic, TrafficQuery, Usage, Waiting, Watched,
 };
 use crate::postgres::admit::Admitting;
 use crate::postgres::moves::{Move, Moved};
 use crate::postgres::work::job;
 use crate::postgres::{
     PgStore, audit, audit_events, chains, control, deadlines, idempotency, kills, positions,
-    queries, requeue, signs, tally, traffic, usage,
+    queries, reports, requeue, signs, tally, traffic, usage, waiting,
 };
 
 #[async_trait]
@@ -181,6 +181,20 @@ impl Ledger for PgStore {
         reader.within(tally::delivered_unfinished(&reader, workspace, address)).await
     }
 
+    async fn waiting(
+        &self,
+        workspace: WorkspaceId,
+        address: &Address,
+    ) -> Result<Waiting, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(waiting::waiting(&reader, workspace, address)).await
+    }
+
+    async fn senders(&self, query: SendersQuery) -> Result<Senders, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(waiting::senders(&reader, &query)).await
+    }
+
     async fn tally(&self, workspace: WorkspaceId, address: &Address) -> Result<Tally, StoreError> {
         let reader = self.reader().await?;
         reader.within(tally::tally(&reader, workspace, address)).await
@@ -211,6 +225,34 @@ impl Ledger for PgStore {
     ) -> Result<Vec<(AddressId, Timestamp, Traffic)>, StoreError> {
         let reader = self.reader().await?;
         reader.within(traffic::sums(&reader, &query)).await
+    }
+
+    async fn last_reports(
+        &self,
+        workspace: WorkspaceId,
+        agents: &[AddressId],
+    ) -> Result<Vec<(AddressId, Timestamp)>, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(reports::last(&reader, workspace, agents)).await
+    }
+
+    async fn usage_of_days(
+        &self,
+        workspace: WorkspaceId,
+        agents: &[AddressId],
+        since: Timestamp,
+    ) -> Result<Vec<(AddressId, Timestamp, Usage)>, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(reports::of_days(&reader, workspace, agents, since)).await
+    }
+
+    async fn usage_by_day(
+        &self,
+        workspace: WorkspaceId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Usage)>, StoreError> {
+        let reader = self.reader().await?;
+        reader.within(reports::by_day(&reader, workspace, since)).await
     }
 
     async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError> {

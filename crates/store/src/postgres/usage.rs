@@ -202,7 +202,7 @@ pub(super) async fn since(
 }
 
 /// Six columns from `column` on.
-fn read(row: &Row, column: usize) -> Result<Usage, Failure> {
+pub(super) fn read(row: &Row, column: usize) -> Result<Usage, Failure> {
     Ok(Usage {
         intents_total: row.number(column)?,
         intents_succeeded: row.number(column + 1)?,

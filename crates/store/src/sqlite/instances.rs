@@ -56,6 +56,15 @@ impl Instances for SqliteStore {
         self.read(move |connection| Ok(kept::count(connection, address, since)?)).await
     }
 
+    async fn count_instances_of(
+        &self,
+        addresses: &[AddressId],
+        since: HeardSince,
+    ) -> Result<Vec<(AddressId, InstanceCounts)>, StoreError> {
+        let addresses = addresses.to_vec();
+        self.read(move |connection| Ok(kept::count_each(connection, &addresses, since)?)).await
+    }
+
     async fn latest_metadata(
         &self,
         addresses: &[AddressId],
@@ -78,6 +87,11 @@ impl Instances for SqliteStore {
     async fn keep_word(&self, word: Word) -> Result<bool, WriteError> {
         // Not ahead of bulk: agents say this, as often as they like.
         self.bulk(job(Size::of(0), move |batch| Ok(frozen::keep(batch, &word)?))).await
+    }
+
+    async fn unstopped(&self, kills: &[KillId]) -> Result<Vec<(KillId, u64)>, StoreError> {
+        let kills = kills.to_vec();
+        self.read(move |connection| Ok(frozen::unstopped(connection, &kills)?)).await
     }
 
     async fn frozen(&self, kill: KillId, heard_since: Timestamp) -> Result<Frozen, StoreError> {

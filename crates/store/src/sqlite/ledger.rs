@@ -14,14 +14,14 @@ use crate::gate::Gate;
 use crate::ledger::{
     Admitted, AuditQuery, AuditRow, ChainId, ChainLink, Event, Fact, HandedOver, Handing, Intent,
     IntentQuery, Ledger, MetricsAdded, NewIntent, NewMetrics, Patch, Patched, Positions,
-    QueueQuery, Recorded, Requeued, Retention, RowsBetween, SignsOfLife, Tally, Traffic,
-    TrafficQuery, Usage, Watched,
+    QueueQuery, Recorded, Requeued, Retention, RowsBetween, Senders, SendersQuery, SignsOfLife,
+    Tally, Traffic, TrafficQuery, Usage, Waiting, Watched,
 };
 use crate::sqlite::columns::Columns as _;
 use crate::sqlite::job::{Size, job, plain_job};
 use crate::sqlite::{
     SqliteStore, admit, audit, audit_events, chains, deadlines, facts, handover, idempotency,
-    patch, positions, queries, requeue, rows, signs, tally, traffic, usage,
+    patch, positions, queries, reports, requeue, rows, signs, tally, traffic, usage, waiting,
 };
 
 #[async_trait]
@@ -150,6 +150,19 @@ impl Ledger for SqliteStore {
         .await
     }
 
+    async fn waiting(
+        &self,
+        workspace: WorkspaceId,
+        address: &Address,
+    ) -> Result<Waiting, StoreError> {
+        let address = address.clone();
+        self.read(move |connection| Ok(waiting::waiting(connection, workspace, &address)?)).await
+    }
+
+    async fn senders(&self, query: SendersQuery) -> Result<Senders, StoreError> {
+        self.read(move |connection| Ok(waiting::senders(connection, &query)?)).await
+    }
+
     async fn tally(&self, workspace: WorkspaceId, address: &Address) -> Result<Tally, StoreError> {
         let address = address.clone();
         self.read(move |connection| Ok(tally::tally(connection, workspace, &address)?)).await
@@ -177,6 +190,34 @@ impl Ledger for SqliteStore {
         query: TrafficQuery,
     ) -> Result<Vec<(AddressId, Timestamp, Traffic)>, StoreError> {
         self.read(move |connection| Ok(traffic::sums(connection, &query)?)).await
+    }
+
+    async fn last_reports(
+        &self,
+        workspace: WorkspaceId,
+        agents: &[AddressId],
+    ) -> Result<Vec<(AddressId, Timestamp)>, StoreError> {
+        let agents = agents.to_vec();
+        self.read(move |connection| Ok(reports::last(connection, workspace, &agents)?)).await
+    }
+
+    async fn usage_of_days(
+        &self,
+        workspace: WorkspaceId,
+        agents: &[AddressId],
+        since: Timestamp,
+    ) -> Result<Vec<(AddressId, Timestamp, Usage)>, StoreError> {
+        let agents = agents.to_vec();
+        self.read(move |connection| Ok(reports::of_days(connection, workspace, &agents, since)?))
+            .await
+    }
+
+    async fn usage_by_day(
+        &self,
+        workspace: WorkspaceId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Usage)>, StoreError> {
+        self.read(move |connection| Ok(reports::by_day(connection, workspace, since)?)).await
     }
 
     async fn signs_of_life(&self, after: Option<Timestamp>) -> Result<SignsOfLife, StoreError> {

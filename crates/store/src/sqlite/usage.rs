@@ -122,7 +122,7 @@ fn put_day(batch: &Batch<'_>, of: &NewMetrics, day: Timestamp, usage: &Usage) ->
 }
 
 /// Six columns from `column` on.
-fn read(row: &Row<'_>, column: usize) -> Result<Usage> {
+pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Usage> {
     Ok(Usage {
         intents_total: row.number(column)?,
         intents_succeeded: row.number(column + 1)?,

@@ -12,12 +12,12 @@ use axum::extract::State;
 
 use super::{live, seen, shown};
 use crate::http::Api;
-use crate::http::answers::scope_of;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Body, PathParams, not_found};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
 use crate::http::keys::{expiry, made};
+use crate::read::scope_of;
 
 /// Make a key of an agent
 ///

@@ -5,7 +5,7 @@ use axme_core::key::Key;
 use axme_core::state::{Account, Agent, State};
 use axme_core::time::Timestamp;
 
-use crate::http::answers::scope_of;
+use crate::read::scope_of;
 
 pub(super) fn account(state: &State, agent: &Agent, account: &Account) -> ServiceAccount {
     let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);

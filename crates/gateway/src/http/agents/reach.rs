@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::http::Api;
-use crate::http::answers::{parse_reference, scope_of};
 use crate::http::body::not_found;
 use crate::http::error::ApiError;
+use crate::read::{Place, parse_reference, scope_of};
 
 /// Which workspace a list is about; the key's own when absent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
@@ -20,6 +20,12 @@ pub(in crate::http) struct WorkspaceQuery {
     pub(in crate::http) workspace_id: Option<String>,
 }
 
+impl WorkspaceQuery {
+    pub(in crate::http) fn place(&self) -> Place<'_> {
+        Place { org_id: self.org_id.as_deref(), workspace_id: self.workspace_id.as_deref() }
+    }
+}
+
 /// The address that a caller names and may act for, with its workspace. With lenient addressing
 /// nobody need have registered it.
 pub(in crate::http) fn reach(
@@ -27,7 +33,7 @@ pub(in crate::http) fn reach(
     caller: &Caller,
     named: &str,
 ) -> Result<(WorkspaceId, Address), ApiError> {
-    let reference = parse_reference(api, named)?;
+    let reference = parse_reference(api.engine(), named)?;
     let home = caller.key.home;
     let found = api.engine().control.read(|state| {
         let address = state.address_of(&reference, home)?;

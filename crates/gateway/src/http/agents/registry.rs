@@ -9,10 +9,10 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::http::Api;
-use crate::http::answers::{asked_workspace, list_limit, with_agent};
 use crate::http::auth::Authenticated;
 use crate::http::body::{Params, PathParams, not_found};
 use crate::http::error::ApiError;
+use crate::read::{Place, asked_workspace, list_limit, with_agent};
 
 /// Agents that are looked at before the control state is let go.
 const CHUNK_AGENTS: usize = 1_024;
@@ -40,8 +40,9 @@ pub(super) async fn list_agents(
     Params(query): Params<AgentsQuery>,
 ) -> Result<Json<AgentsAnswer>, ApiError> {
     let limit = list_limit(query.limit)?;
-    let (org, workspace) = (query.org_id.as_deref(), query.workspace_id.as_deref());
-    let workspace = asked_workspace(&api, &caller, org, workspace)?;
+    let place =
+        Place { org_id: query.org_id.as_deref(), workspace_id: query.workspace_id.as_deref() };
+    let workspace = asked_workspace(api.engine(), &caller, place)?;
     let after = read_cursor(query.cursor.as_deref())?;
     let mut found = match caller.agent() {
         Some(own) => {
@@ -123,7 +124,7 @@ pub(super) async fn get_agent(
     path: PathParams,
 ) -> Result<Json<AgentAnswer>, ApiError> {
     let named = path.text("agent");
-    let found = with_agent(&api, &caller, named, |_, agent| agent.clone())?;
+    let found = with_agent(api.engine(), &caller, named, |_, agent| agent.clone())?;
     let agent = shown(&api, &found);
     let missing = || not_found(ErrorCode::AgentNotFound, named).detail("address", named);
     let agent = agent.ok_or_else(missing)?;

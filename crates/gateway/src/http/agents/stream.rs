@@ -19,12 +19,13 @@ use bytes::Bytes;
 use super::reach;
 use crate::http::Api;
 use crate::http::Peer;
-use crate::http::answers::{denied, intent_error, parse_reference};
+use crate::http::answers::{denied, intent_error};
 use crate::http::auth::Authenticated;
 use crate::http::body::{Params, PathParams, not_found};
 use crate::http::error::ApiError;
 use crate::http::intents::statuses;
 use crate::http::sse;
+use crate::read::parse_reference;
 
 /// Receive the intents that are addressed to an agent
 ///
@@ -87,7 +88,7 @@ fn receiver(api: &Api, caller: &Caller, named: &str) -> Result<Arc<Cell>, ApiErr
 
 /// Whether a reference means this agent.
 fn is_named(api: &Api, agent: &Cell, named: &str) -> Result<bool, ApiError> {
-    Ok(match parse_reference(api, named)? {
+    Ok(match parse_reference(api.engine(), named)? {
         Reference::Id(id) => agent.address_id() == Some(id),
         Reference::Address(address) => agent.address == address,
         Reference::Name(name) => agent.address.name() == name,

@@ -30,6 +30,8 @@ const COLLECTIONS: &[(&str, &[&str])] = &[
             "policies",
             "instances",
             "last-state",
+            "blast-radius",
+            "resume-preview",
         ],
     ),
     (

@@ -13,10 +13,11 @@ use serde_json::json;
 use super::outcome::checked_reason;
 use super::statuses;
 use crate::http::Api;
-use crate::http::answers::{asked_workspace, intent_error};
+use crate::http::answers::intent_error;
 use crate::http::auth::Authenticated;
 use crate::http::body::Body;
 use crate::http::error::ApiError;
+use crate::read::{Place, asked_workspace};
 
 /// Intents that one call cancels when it names no limit, and at most.
 const INTENTS_DEFAULT: u32 = 100;
@@ -48,7 +49,7 @@ pub(super) async fn cancel_intents(
     Authenticated(caller): Authenticated,
     body: Body<BulkCancelRequest>,
 ) -> Result<Json<BulkCancelAnswer>, ApiError> {
-    let workspace = asked_workspace(&api, &caller, None, None)?;
+    let workspace = asked_workspace(api.engine(), &caller, Place::default())?;
     let dry_run = body.value.dry_run.unwrap_or(false);
     let cancel = read(body.value, workspace)?;
     let intents = &api.engine().intents;

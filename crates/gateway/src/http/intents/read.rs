@@ -14,10 +14,11 @@ use super::shown::{self, Sight};
 use super::statuses;
 use crate::http::Api;
 use crate::http::agents::WorkspaceQuery;
-use crate::http::answers::{asked_workspace, intent_error, list_limit};
+use crate::http::answers::intent_error;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Params, PathParams};
 use crate::http::error::ApiError;
+use crate::read::{asked_workspace, list_limit};
 
 /// Get an intent
 ///
@@ -101,9 +102,8 @@ pub(super) async fn list_intents(
     let (workspace_id, party) = match owner.find(&api, &caller)? {
         Some((workspace, address)) => (workspace, Some(address)),
         None => {
-            let (org, workspace) = (place.org_id.as_deref(), place.workspace_id.as_deref());
             let own = caller.agent().map(|agent| agent.address.clone());
-            (asked_workspace(&api, &caller, org, workspace)?, own)
+            (asked_workspace(api.engine(), &caller, place.place())?, own)
         }
     };
     let query =

@@ -15,10 +15,10 @@ use axme_engine::Caller;
 use axme_engine::chance::{Chance, NewToken};
 
 use crate::http::Api;
-use crate::http::answers::parse_reference;
 use crate::http::body::not_found;
 use crate::http::error::ApiError;
 use crate::http::tenancy::{own_organization, seen_organization, seen_workspace};
+use crate::read::parse_reference;
 
 /// Where a key is good, and whom it acts as.
 struct Place {
@@ -97,7 +97,7 @@ fn agents_place(
     let account: Option<AccountId> = named.parse().ok();
     let reference = match account {
         Some(_) => None,
-        None => Some(parse_reference(api, named)?),
+        None => Some(parse_reference(api.engine(), named)?),
     };
     let names_place = request.org_id.is_some() || request.workspace_id.is_some();
     api.engine().control.read(|state| {

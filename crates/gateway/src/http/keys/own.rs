@@ -7,11 +7,11 @@ use axme_engine::Caller;
 use axum::Json;
 use axum::extract::State;
 
-use super::shown;
 use crate::http::Api;
 use crate::http::auth::Authenticated;
 use crate::http::error::ApiError;
 use crate::http::tenancy;
+use crate::read::keys;
 
 /// Tell whose key this is
 ///
@@ -43,7 +43,7 @@ pub(super) async fn get_own_key(
         let org = org.and_then(|org| state.organization(org));
         Ok(Json(SelfAnswer {
             ok: true,
-            key: shown::key(engine, state, key),
+            key: keys::shown(engine, state, key),
             organization: org.map(|org| tenancy::organization(&caller, org)),
             workspace: home.map(|home| tenancy::workspace(&caller, home)),
             agent: own_agent(state, &caller),

@@ -14,13 +14,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::record;
 use crate::http::Api;
 use crate::http::Peer;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Params, PathParams};
 use crate::http::error::ApiError;
 use crate::http::sse;
+use crate::read::kill_record;
 
 /// How often the record is read again, should nobody tell.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -64,7 +64,7 @@ pub(super) async fn stream_kill(
     let id: KillId = path.id("kill_id", ErrorCode::KillNotFound)?;
     let wait = sse::wait(query.wait_seconds)?;
     // Refused before anything is streamed.
-    let first = record::read(&api, &caller, id).await?;
+    let first = kill_record::read(api.engine(), &caller, id).await?;
     let owner = StreamOwner {
         key: std::sync::Arc::clone(&caller.key),
         agents: Vec::new(),
@@ -121,7 +121,7 @@ impl sse::Frames for KillFrames {
                 () = tokio::time::sleep(left.min(LOOK_EVERY)) => {}
             }
             // Open and silent while the store is gone.
-            let read = record::read(&self.api, &self.caller, self.id).await.ok();
+            let read = kill_record::read(self.api.engine(), &self.caller, self.id).await.ok();
             self.next = read.filter(|record| self.told.as_ref() != Some(record));
         }
     }

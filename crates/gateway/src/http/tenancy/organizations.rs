@@ -13,15 +13,15 @@ use axme_engine::chance::Chance;
 use axum::Json;
 use axum::extract::State;
 
-use super::page::{ListQuery, Page, cursor};
+use super::page::ListQuery;
 use super::reach::{seen_organization, sees_organization};
 use super::{fields, made, shown};
 use crate::http::Api;
-use crate::http::answers::list_limit;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Body, Params, PathParams};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
+use crate::read::{Page, cursor, list_limit};
 
 /// Make an organization
 ///

@@ -3,6 +3,7 @@
 use axme_core::id::{AddressId, KillId};
 use axme_core::time::Timestamp;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::{kept, progress};
 use crate::instances::{
@@ -136,6 +137,18 @@ pub(super) async fn of(
     let totals = rows.first().map(totals).transpose()?.unwrap_or_default();
     let listed = if totals.instances == 0 { &[] } else { &*rows };
     Ok(Frozen { instances: listed.iter().map(read).collect::<Result<_, _>>()?, totals })
+}
+
+/// How many instances of each kill have not said that they stopped.
+pub(super) async fn unstopped(
+    session: &Session,
+    kills: &[KillId],
+) -> Result<Vec<(KillId, u64)>, Failure> {
+    let kills: Vec<Uuid> = kills.iter().map(|kill| *kill.as_uuid()).collect();
+    let sql = "SELECT kill_id, count(*) FROM kill_instance
+        WHERE kill_id = ANY ($1) AND via IS NULL GROUP BY kill_id";
+    let rows = session.read(sql, &[&kills]).await?;
+    rows.iter().map(|row| Ok((KillId::from_bytes(row.id(0)?), row.number(1)?))).collect()
 }
 
 fn totals(row: &Row) -> Result<FrozenTotals, Failure> {

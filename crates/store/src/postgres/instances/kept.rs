@@ -127,24 +127,35 @@ pub(super) async fn count(
     address: AddressId,
     since: HeardSince,
 ) -> Result<InstanceCounts, Failure> {
-    let sql = "SELECT count(*) FILTER (WHERE ended_at IS NULL AND last_seen_at > $2),
+    let counted = count_each(session, &[address], since).await?;
+    Ok(counted.first().map(|(_, counts)| *counts).unwrap_or_default())
+}
+
+/// As [`count`], of several agents; those that have none are left out.
+pub(super) async fn count_each(
+    session: &Session,
+    addresses: &[AddressId],
+    since: HeardSince,
+) -> Result<Vec<(AddressId, InstanceCounts)>, Failure> {
+    let addresses: Vec<Uuid> = addresses.iter().map(|address| *address.as_uuid()).collect();
+    let sql = "SELECT address_id,
+            count(*) FILTER (WHERE ended_at IS NULL AND last_seen_at > $2),
             count(*) FILTER (WHERE ended_at IS NULL AND last_seen_at <= $2 AND last_seen_at > $3),
             count(*) FILTER (WHERE ended_at IS NULL AND last_seen_at <= $3),
             count(*) FILTER (WHERE ended_at IS NOT NULL)
-        FROM instance WHERE address_id = $1";
+        FROM instance WHERE address_id = ANY ($1) GROUP BY address_id";
     let (healthy, degraded) = (since.healthy.as_micros(), since.degraded.as_micros());
-    let row = session.read_one(sql, &[address.as_uuid(), &healthy, &degraded]).await?;
-    row.map_or_else(
-        || Ok(InstanceCounts::default()),
-        |row| {
-            Ok(InstanceCounts {
-                healthy: row.number(0)?,
-                degraded: row.number(1)?,
-                unreachable: row.number(2)?,
-                ended: row.number(3)?,
-            })
-        },
-    )
+    let rows = session.read(sql, &[&addresses, &healthy, &degraded]).await?;
+    let read = |row: &Row| {
+        let counts = InstanceCounts {
+            healthy: row.number(1)?,
+            degraded: row.number(2)?,
+            unreachable: row.number(3)?,
+            ended: row.number(4)?,
+        };
+        Ok((AddressId::from_bytes(row.id(0)?), counts))
+    };
+    rows.iter().map(read).collect()
 }
 
 pub(super) async fn latest_metadata(

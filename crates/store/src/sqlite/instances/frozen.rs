@@ -90,6 +90,20 @@ pub(super) fn of(connection: &Connection, kill: KillId, heard_since: Timestamp) 
     Ok(frozen)
 }
 
+/// How many instances of each kill have not said that they stopped.
+pub(super) fn unstopped(connection: &Connection, kills: &[KillId]) -> Result<Vec<(KillId, u64)>> {
+    let mut count = connection
+        .prepare_cached("SELECT count(*) FROM kill_instance WHERE kill_id = ?1 AND via IS NULL")?;
+    let mut left = Vec::new();
+    for kill in kills {
+        let instances = count.query_row([kill.as_bytes()], |row| row.number(0))?;
+        if instances > 0 {
+            left.push((*kill, instances));
+        }
+    }
+    Ok(left)
+}
+
 fn listed(connection: &Connection, kill: KillId) -> Result<Vec<FrozenInstance>> {
     let mut get = connection.prepare_cached(
         "SELECT instance_id, inferred, version, region, last_seen_at, streams, via, after_ms, done,

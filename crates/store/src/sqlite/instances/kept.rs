@@ -100,6 +100,22 @@ pub(super) fn count(
     })
 }
 
+/// As [`count`], of several agents; those that have none are left out.
+pub(super) fn count_each(
+    connection: &Connection,
+    addresses: &[AddressId],
+    since: HeardSince,
+) -> Result<Vec<(AddressId, InstanceCounts)>> {
+    let mut counted = Vec::new();
+    for address in addresses {
+        let counts = count(connection, *address, since)?;
+        if counts != InstanceCounts::default() {
+            counted.push((*address, counts));
+        }
+    }
+    Ok(counted)
+}
+
 pub(super) fn latest_metadata(
     connection: &Connection,
     addresses: &[AddressId],

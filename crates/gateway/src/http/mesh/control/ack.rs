@@ -14,7 +14,7 @@ use crate::http::auth::Authenticated;
 use crate::http::body::{Body, not_found};
 use crate::http::error::ApiError;
 use crate::http::mesh::saying::{self, Saying};
-use crate::http::mesh::shown;
+use crate::read::kill_record;
 
 /// Say that this instance has stopped for a kill
 ///
@@ -52,7 +52,9 @@ pub(in crate::http::mesh) async fn acknowledge_kill(
     let kill: KillId = sent.kill_id.parse().map_err(|_no_id| missing())?;
     let logged = api.engine().control.log().find(kill.into()).await?.ok_or_else(missing)?;
     // Another agent's kill is not there, as everything of others.
-    shown::ordered(&logged).filter(|(_, stopped)| *stopped == address_id).ok_or_else(missing)?;
+    kill_record::ordered(&logged)
+        .filter(|(_, stopped)| *stopped == address_id)
+        .ok_or_else(missing)?;
 
     let at = api.engine().clock.wall();
     agent.touch(at);

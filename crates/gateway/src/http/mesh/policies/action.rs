@@ -4,16 +4,19 @@ use axme_api::error::{ErrorBody, ErrorCode, FieldError};
 use axme_api::mesh::{ActionPolicyAnswer, ActionPolicyRequest, PolicyRemovedAnswer};
 use axme_core::command::NewPolicy;
 use axme_core::policy::{ActionMode, ActionPolicy, Direction, Pattern};
+use axme_engine::Caller;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::{found, set, shown};
 use crate::http::Api;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Body, Params, PathParams, not_found};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
+use crate::http::mesh::kill::about_agent;
+use crate::orders::{self, PolicyOrder};
+use crate::read::{policies, with_agent};
 
 /// Set which types of intents an agent may send or receive
 ///
@@ -50,13 +53,18 @@ pub(super) async fn put_action_policy(
 ) -> Result<Json<ActionPolicyAnswer>, ApiError> {
     let direction = Direction::parse(&body.value.direction)
         .ok_or_else(|| ApiError::field("direction", ONE_OF_DIRECTIONS))?;
-    let policy = NewPolicy::Action { direction, policy: Some(policy(&body.value)?) };
-    let key = idempotency.of(&caller, &body.sent);
-    let (agent, _changed) = set(&api, &caller, &path, policy, key).await?;
-    let shown = agent.policies.get().and_then(|set| shown::action(set, direction));
-    let policy = shown.ok_or_else(|| {
-        ApiError::new(ErrorCode::PolicyDenied, "the policy was taken away again at the same moment")
-    })?;
+    let named = path.text("agent");
+    let order = PolicyOrder {
+        agent: named,
+        policy: NewPolicy::Action { direction, policy: Some(policy(&body.value)?) },
+        idempotency: idempotency.of(&caller, &body.sent),
+    };
+    let set = orders::set_policy(api.engine(), &caller, order).await;
+    set.map_err(|error| about_agent(error, named))?;
+    let set = policies::of(api.engine(), &caller, named).await?.policies.action;
+    let policy = set.into_iter().find(|policy| policy.direction == direction.as_str());
+    let gone = "the policy was taken away again at the same moment";
+    let policy = policy.ok_or_else(|| ApiError::new(ErrorCode::PolicyNotFound, gone))?;
     Ok(Json(ActionPolicyAnswer { ok: true, policy }))
 }
 
@@ -94,12 +102,10 @@ pub(super) async fn delete_action_policy(
     path: PathParams,
     Params(query): Params<DirectionQuery>,
 ) -> Result<Json<PolicyRemovedAnswer>, ApiError> {
-    found(&api, &caller, &path)?;
-    let direction = Direction::parse(&query.direction)
-        .ok_or_else(|| ApiError::query("direction", ONE_OF_DIRECTIONS))?;
-    let policy = NewPolicy::Action { direction, policy: None };
-    let (_agent, removed) = set(&api, &caller, &path, policy, None).await?;
-    Ok(Json(PolicyRemovedAnswer { ok: true, removed }))
+    remove(&api, &caller, &path, Direction::parse(&query.direction), || {
+        ApiError::query("direction", ONE_OF_DIRECTIONS)
+    })
+    .await
 }
 
 /// Take an action policy away by its id
@@ -126,11 +132,26 @@ pub(super) async fn delete_action_policy_by_id(
     Authenticated(caller): Authenticated,
     path: PathParams,
 ) -> Result<Json<PolicyRemovedAnswer>, ApiError> {
-    found(&api, &caller, &path)?;
     let id = path.text("policy_id");
-    let direction = Direction::parse(id).ok_or_else(|| not_found(ErrorCode::PolicyNotFound, id))?;
+    remove(&api, &caller, &path, Direction::parse(id), || not_found(ErrorCode::PolicyNotFound, id))
+        .await
+}
+
+/// Takes the policy of a direction away. Where the agent is not there, that comes first.
+async fn remove(
+    api: &Api,
+    caller: &Caller,
+    path: &PathParams,
+    direction: Option<Direction>,
+    no_direction: impl Fn() -> ApiError,
+) -> Result<Json<PolicyRemovedAnswer>, ApiError> {
+    let agent = path.text("agent");
+    with_agent(api.engine(), caller, agent, |_state, _agent| ())?;
+    let direction = direction.ok_or_else(no_direction)?;
     let policy = NewPolicy::Action { direction, policy: None };
-    let (_agent, removed) = set(&api, &caller, &path, policy, None).await?;
+    let order = PolicyOrder { agent, policy, idempotency: None };
+    let removed = orders::set_policy(api.engine(), caller, order).await;
+    let removed = removed.map_err(|error| about_agent(error, agent))?;
     Ok(Json(PolicyRemovedAnswer { ok: true, removed }))
 }
 

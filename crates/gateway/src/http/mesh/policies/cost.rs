@@ -4,15 +4,18 @@ use axme_api::error::ErrorBody;
 use axme_api::mesh::{CostPolicyAnswer, CostPolicyRequest, PolicyRemovedAnswer};
 use axme_core::command::NewPolicy;
 use axme_core::policy::{CostLimits, Money, OnBreach};
+use axme_engine::Caller;
 use axum::Json;
 use axum::extract::State;
 
-use super::{found, set, shown, usage};
 use crate::http::Api;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Body, PathParams};
 use crate::http::error::ApiError;
 use crate::http::idempotency::Idempotency;
+use crate::http::mesh::kill::about_agent;
+use crate::orders::{self, PolicyOrder};
+use crate::read::policies;
 
 /// Get the limits of an agent, with what it has used of them
 #[utoipa::path(
@@ -34,9 +37,7 @@ pub(super) async fn get_cost_policy(
     Authenticated(caller): Authenticated,
     path: PathParams,
 ) -> Result<Json<CostPolicyAnswer>, ApiError> {
-    let agent = found(&api, &caller, &path)?;
-    let cost = agent.policies.get().and_then(|set| set.cost.as_ref()).map(shown::cost);
-    Ok(Json(CostPolicyAnswer { ok: true, policy: cost, usage: usage(&api, &agent).await? }))
+    Ok(Json(answer(&api, &caller, path.text("agent")).await?))
 }
 
 /// Set how many intents an agent may send, and how much it may cost
@@ -73,10 +74,11 @@ pub(super) async fn put_cost_policy(
     body: Body<CostPolicyRequest>,
 ) -> Result<Json<CostPolicyAnswer>, ApiError> {
     let policy = NewPolicy::Cost { limits: Some(limits(&body.value)?) };
-    let key = idempotency.of(&caller, &body.sent);
-    let (agent, _changed) = set(&api, &caller, &path, policy, key).await?;
-    let cost = agent.policies.get().and_then(|set| set.cost.as_ref()).map(shown::cost);
-    Ok(Json(CostPolicyAnswer { ok: true, policy: cost, usage: usage(&api, &agent).await? }))
+    let (agent, idempotency) = (path.text("agent"), idempotency.of(&caller, &body.sent));
+    let order = PolicyOrder { agent, policy, idempotency };
+    let set = orders::set_policy(api.engine(), &caller, order).await;
+    set.map_err(|error| about_agent(error, agent))?;
+    Ok(Json(answer(&api, &caller, agent).await?))
 }
 
 /// Take the limits of an agent away
@@ -100,9 +102,18 @@ pub(super) async fn delete_cost_policy(
     Authenticated(caller): Authenticated,
     path: PathParams,
 ) -> Result<Json<PolicyRemovedAnswer>, ApiError> {
+    let agent = path.text("agent");
     let policy = NewPolicy::Cost { limits: None };
-    let (_agent, removed) = set(&api, &caller, &path, policy, None).await?;
+    let order = PolicyOrder { agent, policy, idempotency: None };
+    let removed = orders::set_policy(api.engine(), &caller, order).await;
+    let removed = removed.map_err(|error| about_agent(error, agent))?;
     Ok(Json(PolicyRemovedAnswer { ok: true, removed }))
+}
+
+/// The limits of an agent as they are now.
+async fn answer(api: &Api, caller: &Caller, agent: &str) -> Result<CostPolicyAnswer, ApiError> {
+    let of = policies::of(api.engine(), caller, agent).await?;
+    Ok(CostPolicyAnswer { ok: true, policy: of.policies.cost, usage: of.usage })
 }
 
 /// The limits that a request asks for.

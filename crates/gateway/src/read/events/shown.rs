@@ -8,8 +8,9 @@ use axme_core::id::AddressId;
 use axme_store::ledger::{AuditRow, ChainId};
 use serde_json::{Value, json};
 
-use crate::http::Api;
-use crate::http::answers::control_event_id;
+use axme_engine::Engine;
+
+use crate::read::control_event_id;
 
 /// One row, read.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ impl Seen {
 }
 
 /// The events with the addresses that they are about.
-pub(super) fn events(api: &Api, seen: Vec<Seen>) -> Vec<MeshEvent> {
-    api.engine().control.read(|state| {
+pub(super) fn events(engine: &Engine, seen: Vec<Seen>) -> Vec<MeshEvent> {
+    engine.control.read(|state| {
         let address = |seen: Seen| {
             let known = seen.address_id.and_then(|id| state.agent(id));
             let address = known.map(|agent| agent.address.to_string());

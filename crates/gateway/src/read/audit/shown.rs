@@ -8,7 +8,7 @@ use axme_store::ledger::{AuditRow, ChainId};
 use serde_json::{Value, json};
 
 use super::cursor::chain_name;
-use crate::http::answers::control_event_id;
+use crate::read::control_event_id;
 
 /// One row of the audit. One that cannot be read is shown as that: it hides no other.
 pub(super) fn event(row: &AuditRow) -> AuditEvent {

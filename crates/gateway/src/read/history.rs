@@ -3,11 +3,11 @@
 use axme_core::change::{Change, Entry};
 use axme_core::id::{AddressId, KillId, Revision};
 use axme_core::role::Scope;
+use axme_core::time::Timestamp;
 use axme_store::StoreError;
 use axme_store::ledger::{AuditQuery, AuditRow, ChainId, LIST_ROWS_MAX};
 
-use super::events::Place;
-use crate::http::Api;
+use axme_engine::Engine;
 
 /// Pages of an agent's history that one request reads at most.
 const PAGES_MAX: usize = 100;
@@ -17,8 +17,8 @@ const STOPPED: [&str; 3] = ["agent.killed", "agent.paused", "agent.quarantined"]
 
 /// The resume that ended a kill: the first one after it, since a resume lifts every hold that is
 /// older than itself.
-pub(super) async fn resume_after(
-    api: &Api,
+pub(crate) async fn resume_after(
+    engine: &Engine,
     agent: AddressId,
     kill: Revision,
 ) -> Result<Option<Entry>, StoreError> {
@@ -30,13 +30,13 @@ pub(super) async fn resume_after(
         }
         later
     };
-    visit_newest_first(api, agent, &[RESUMED], visit).await?;
+    visit_newest_first(engine, agent, &[RESUMED], visit).await?;
     Ok(first)
 }
 
 /// The kills that a resume ended, oldest first: those that it had seen, back to the resume before.
-pub(super) async fn kills_before(
-    api: &Api,
+pub(crate) async fn kills_before(
+    engine: &Engine,
     agent: AddressId,
     resume: Revision,
     seen: Revision,
@@ -55,7 +55,7 @@ pub(super) async fn kills_before(
         true
     };
     let [killed, paused, quarantined] = STOPPED;
-    visit_newest_first(api, agent, &[RESUMED, killed, paused, quarantined], visit).await?;
+    visit_newest_first(engine, agent, &[RESUMED, killed, paused, quarantined], visit).await?;
     kills.reverse();
     Ok(kills)
 }
@@ -66,12 +66,12 @@ fn added_kill(change: &Change) -> Option<KillId> {
 
 /// Visits control changes of one agent, newest first, until `visit` says that it has seen enough.
 async fn visit_newest_first(
-    api: &Api,
+    engine: &Engine,
     agent: AddressId,
     actions: &[&str],
     mut visit: impl FnMut(Revision, Entry) -> bool,
 ) -> Result<(), StoreError> {
-    let mut after: Option<Place> = None;
+    let mut after: Option<(Timestamp, ChainId, u64)> = None;
     for _page in 0..PAGES_MAX {
         let query = AuditQuery {
             // What the caller may see was asked before.
@@ -84,7 +84,7 @@ async fn visit_newest_first(
             after,
             rows_max: LIST_ROWS_MAX,
         };
-        let rows = api.engine().ledger.audit_events(query).await?;
+        let rows = engine.ledger.audit_events(query).await?;
         for row in &rows {
             if let Some((revision, entry)) = control_entry(row)
                 && !visit(revision, entry)

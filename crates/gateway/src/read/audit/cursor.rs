@@ -4,7 +4,7 @@ use axme_core::id::Epoch;
 use axme_core::time::Timestamp;
 use axme_store::ledger::{AuditRow, ChainId};
 
-use crate::http::error::ApiError;
+use crate::read::ReadError;
 
 /// Where a page ended: moment, chain, position.
 pub(super) type Place = (Timestamp, ChainId, u64);
@@ -32,11 +32,11 @@ pub(super) fn write(last: &AuditRow) -> String {
 }
 
 /// Reads a cursor; none where the list begins.
-pub(super) fn read(text: Option<&str>) -> Result<Option<Place>, ApiError> {
+pub(super) fn read(text: Option<&str>) -> Result<Option<Place>, ReadError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     match place(text) {
         Some(place) => Ok(Some(place)),
-        None => Err(ApiError::query("cursor", "not a next_cursor of this list")),
+        None => Err(ReadError::query("cursor", "not a next_cursor of this list")),
     }
 }
 

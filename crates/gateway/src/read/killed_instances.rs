@@ -6,9 +6,10 @@ use axme_core::time::Timestamp;
 use axme_store::instances::{Frozen, FrozenInstance, FrozenTotals};
 
 use super::instances::{shown_object, shown_progress, sources};
+use super::wording::grouped;
 
 /// The instances, and all of them added up.
-pub(super) fn shown(frozen: Frozen, now: Timestamp) -> (Vec<KilledInstance>, InstanceTotals) {
+pub(crate) fn shown(frozen: Frozen, now: Timestamp) -> (Vec<KilledInstance>, InstanceTotals) {
     let heard_since = now.minus(HealthThresholds::default().degraded_until);
     let instances = frozen.instances.into_iter().map(|one| instance(one, heard_since)).collect();
     (instances, totals(frozen.totals))
@@ -73,19 +74,6 @@ fn sentence(totals: &FrozenTotals) -> String {
     }
 }
 
-/// A number with commas between its thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,11 +89,5 @@ mod tests {
         let campaign = FrozenTotals { stopped: 2, not_done: None, unit, ..campaign };
         assert_eq!(sentence(&campaign), "2 of 3 stopped; 6,074 emails done");
         assert_eq!(sentence(&FrozenTotals::default()), "no instance is known");
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        let shown = [0, 999, 1_000, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
     }
 }
