@@ -128,7 +128,7 @@ def test_large_payloads_have_a_limit(api: Api, mailer: Agent) -> None:
 UNKNOWN = ["/v1/intents/{uuid}", "/v1/intents/not-a-uuid", "/v1/intents/{uuid}/events", "/v1/mesh/agents/addr_{hex}",
            "/v1/mesh/agents/agent://default/default/nobody", "/v1/mesh/agents/%00", "/v1/mesh/kills/kill_{hex}",
            "/v1/service-accounts/sa_{hex}", "/v1/agents/default/default/nobody", "/v1/agents/a%2F..%2Fb",
-           "/v1/nothing", "/v1/inbox", "/v1/sessions", "/", "//", "/v1/../v1/keys", "/v1/organizations/{uuid}",
+           "/v1/nothing", "/v1/inbox", "/v1/sessions", "//", "/v1/../v1/keys", "/v1/organizations/{uuid}",
            "/v1/intents/{uuid}/events/stream", "/v1/agents/default/default/nobody/intents/stream",
            "/v1/mesh/agents/" + "a/" * 500]  # fmt: skip
 

@@ -147,6 +147,8 @@ error_codes! {
     OrganizationNotFound = "organization_not_found" 404 Validation IsUseless Nothing;
     /// No such workspace, or none that this key may see.
     WorkspaceNotFound = "workspace_not_found" 404 Validation IsUseless Nothing;
+    /// No such session of the dashboard, or none that this key may end.
+    SessionNotFound = "session_not_found" 404 Validation IsUseless Nothing;
     /// No such audit chain.
     ChainNotFound = "chain_not_found" 404 Validation IsUseless Nothing;
     /// The route exists, this method does not.

@@ -10,6 +10,7 @@
 pub mod accounts;
 pub mod agents;
 pub mod audit;
+pub mod dashboard;
 pub mod error;
 pub mod health;
 pub mod intents;

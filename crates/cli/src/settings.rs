@@ -47,6 +47,28 @@ pub(crate) struct Environment {
     pub(crate) ca_cert: Option<PathBuf>,
     pub(crate) profile: Option<String>,
     pub(crate) config_dir: Option<PathBuf>,
+    /// Where people reach the dashboard.
+    pub(crate) dashboard_url: Option<String>,
+    pub(crate) desktop: Option<Desktop>,
+}
+
+/// What opens links here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Desktop {
+    /// Linux and its like, with a display.
+    FreeDesktop,
+    Mac,
+}
+
+impl Desktop {
+    /// The desktop of this process; none where nobody sits in front of it.
+    fn found() -> Option<Self> {
+        if cfg!(target_os = "macos") {
+            return Some(Self::Mac);
+        }
+        let shows = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        (shows("DISPLAY") || shows("WAYLAND_DISPLAY")).then_some(Self::FreeDesktop)
+    }
 }
 
 impl Environment {
@@ -61,6 +83,8 @@ impl Environment {
             ca_cert: path("AXME_CA_CERT"),
             profile: var("AXME_PROFILE"),
             config_dir: path("AXME_CONFIG_DIR"),
+            dashboard_url: var("AXME_MESH_DASHBOARD_URL"),
+            desktop: Desktop::found(),
         }
     }
 }

@@ -41,29 +41,41 @@ const MODULES: &[(&str, Uses)] = &[
                     "observer",
                     "rates",
                     "schedule",
+                    "sessions",
                     "verifier",
                 ],
             ),
             (
                 "heartbeats",
-                &["caller", "clock", "control", "enforcer", "instances", "intents", "observer"],
+                &[
+                    "caller",
+                    "clock",
+                    "control",
+                    "enforcer",
+                    "instances",
+                    "intents",
+                    "observer",
+                    "sessions",
+                ],
             ),
             ("holding", &["enforcer"]),
             ("instances", &["caller", "clock", "control", "enforcer", "holding"]),
             ("intents", &["caller", "chance", "clock", "control", "enforcer", "observer", "rates"]),
             ("missed", &["control", "enforcer", "instances"]),
             ("observer", &["enforcer"]),
+            ("sessions", &["caller", "chance", "clock", "control", "enforcer"]),
         ],
     ),
-    // `http` knows neither how it is listened to nor how it is configured; `read` knows no HTTP;
-    // `app` knows everything.
+    // The edges know neither each other nor how they are listened to; `read` and `orders` know no
+    // HTTP; `app` knows everything.
     (
         "gateway",
         &[
-            ("app", &["config", "http", "listener", "tls"]),
-            ("config", &["http", "tls"]),
-            ("http", &["orders", "read"]),
-            ("listener", &["http", "tls"]),
+            ("app", &["config", "dashboard", "http", "listener", "tls"]),
+            ("config", &["dashboard", "http", "tls"]),
+            ("dashboard", &["edge", "orders", "read"]),
+            ("http", &["edge", "orders", "read"]),
+            ("listener", &["edge", "tls"]),
             ("orders", &["read"]),
         ],
     ),
@@ -74,7 +86,10 @@ const MODULES: &[(&str, Uses)] = &[
             ("audit", &["address", "change", "id", "role", "time"]),
             (
                 "change",
-                &["address", "hold", "id", "key", "policy", "role", "state", "tenancy", "time"],
+                &[
+                    "address", "hold", "id", "key", "policy", "role", "session", "state",
+                    "tenancy", "time",
+                ],
             ),
             ("command", &["address", "hold", "id", "key", "policy", "role", "tenancy", "time"]),
             ("decide", &["hold"]),
@@ -88,18 +103,19 @@ const MODULES: &[(&str, Uses)] = &[
                 "plan",
                 &[
                     "address", "change", "command", "hold", "id", "key", "policy", "refusal",
-                    "role", "state", "tenancy", "time",
+                    "role", "session", "state", "tenancy", "time",
                 ],
             ),
             ("policy", &["period", "time"]),
             ("refusal", &["hold", "id", "role"]),
             ("replica", &["id"]),
             ("role", &["id"]),
+            ("session", &["id", "key", "role", "time"]),
             (
                 "state",
                 &[
                     "address", "change", "command", "hold", "id", "key", "policy", "role",
-                    "tenancy", "time",
+                    "session", "tenancy", "time",
                 ],
             ),
             ("tenancy", &["hold", "id", "role", "time"]),

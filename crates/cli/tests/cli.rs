@@ -333,3 +333,65 @@ fn a_ca_certificate_that_is_none_is_named_before_anything_is_sent() {
         assert!(said.contains(path) && said.contains(problem), "{said}");
     }
 }
+
+/// A gateway that makes one link.
+fn with_dashboard() -> Stub {
+    Stub::start(|request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/auth/dashboard-token") => (
+            200,
+            json!({"ok": true, "token": "axme_dt_1", "expires_in": 300,
+                "url": "https://gate.example/auth/exchange?token=axme_dt_1"}),
+        ),
+        _ => (404, refusal("not_found")),
+    })
+}
+
+#[test]
+fn where_nobody_sits_the_link_to_the_dashboard_is_printed() {
+    let (folder, gateway) = (folder(), with_dashboard());
+    let known = [("AXME_URL", gateway.url.as_str()), ("AXME_API_KEY", KEY)];
+    let printed = axme(&folder, &known, &["mesh", "dashboard"]);
+    let link = "https://gate.example/auth/exchange?token=axme_dt_1";
+    assert!(out(&printed).contains(link) && code(&printed) == 0, "{}", err(&printed));
+    let json = axme(&folder, &known, &["mesh", "dashboard", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&out(&json)).unwrap()["url"], json!(link));
+    let mut elsewhere = known.to_vec();
+    elsewhere.push(("AXME_MESH_DASHBOARD_URL", "https://ops.example/"));
+    let printed = axme(&folder, &elsewhere, &["mesh", "dashboard", "--no-browser"]);
+    assert!(out(&printed).contains("https://ops.example/auth/exchange?token=axme_dt_1"));
+    assert_eq!(gateway.requests().len(), 3);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn at_a_desktop_the_dashboard_is_opened_and_printed_when_that_fails() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, gateway) = (folder(), with_dashboard());
+    let opener = folder.path().join("xdg-open");
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let known = [
+        ("AXME_URL", gateway.url.as_str()),
+        ("AXME_API_KEY", KEY),
+        ("DISPLAY", ":0"),
+        ("PATH", path.as_str()),
+    ];
+    let link = "https://gate.example/auth/exchange?token=axme_dt_1";
+    for (ends_with, is_printed) in [(0, false), (3, true)] {
+        let script =
+            format!("#!/bin/sh\necho \"$1\" > \"$(dirname \"$0\")/opened\"\nexit {ends_with}\n");
+        std::fs::write(&opener, script).unwrap();
+        std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let ran = axme(&folder, &known, &["mesh", "dashboard"]);
+        let opened = std::fs::read_to_string(folder.path().join("opened")).unwrap();
+        assert_eq!(opened.trim(), link);
+        assert_eq!(out(&ran).contains(link), is_printed, "{}", out(&ran));
+    }
+}
+
+#[test]
+fn an_agents_key_opens_no_dashboard_and_says_so() {
+    let gateway = Stub::start(|_| (403, refusal("forbidden")));
+    let known = [("AXME_URL", gateway.url.as_str()), ("AXME_API_KEY", KEY)];
+    let refused = axme(&folder(), &known, &["mesh", "dashboard", "--no-browser"]);
+    assert_eq!(code(&refused), 1, "{}", err(&refused));
+}

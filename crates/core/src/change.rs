@@ -11,10 +11,13 @@ use serde_json::Value;
 
 use crate::address::Address;
 use crate::hold::{Hold, Lifter};
-use crate::id::{AccountId, AddressId, CommandId, KeyId, OrgId, Revision, WorkspaceId};
+use crate::id::{
+    AccountId, AddressId, CommandId, KeyId, OrgId, Revision, SessionId, TokenId, WorkspaceId,
+};
 use crate::key::Key;
 use crate::policy::PolicyChange;
 use crate::role::Scope;
+use crate::session::{DashboardToken, Session};
 use crate::state::Account;
 use crate::tenancy::{Organization, Workspace};
 use crate::time::Timestamp;
@@ -125,6 +128,18 @@ pub enum Change {
         address_id: AddressId,
         policy: Box<PolicyChange>,
     },
+    DashboardTokenIssued {
+        token: Box<DashboardToken>,
+    },
+    /// The token that opened it, if one did, is used by this.
+    SessionOpened {
+        session: Box<Session>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<TokenId>,
+    },
+    SessionEnded {
+        session_id: SessionId,
+    },
 }
 
 impl Change {
@@ -141,7 +156,10 @@ impl Change {
             | Self::KeyPut { .. }
             | Self::KeyRevoked { .. }
             | Self::HoldsLifted { .. }
-            | Self::PolicyPut { .. } => None,
+            | Self::PolicyPut { .. }
+            | Self::DashboardTokenIssued { .. }
+            | Self::SessionOpened { .. }
+            | Self::SessionEnded { .. } => None,
         }
     }
 
@@ -161,7 +179,10 @@ impl Change {
             | Self::KeyRevoked { .. }
             | Self::HoldAdded { .. }
             | Self::HoldsLifted { .. }
-            | Self::PolicyPut { .. } => None,
+            | Self::PolicyPut { .. }
+            | Self::DashboardTokenIssued { .. }
+            | Self::SessionOpened { .. }
+            | Self::SessionEnded { .. } => None,
         }
     }
 
@@ -178,7 +199,10 @@ impl Change {
             | Self::KeyPut { .. }
             | Self::KeyRevoked { .. }
             | Self::HoldAdded { .. }
-            | Self::PolicyPut { .. } => None,
+            | Self::PolicyPut { .. }
+            | Self::DashboardTokenIssued { .. }
+            | Self::SessionOpened { .. }
+            | Self::SessionEnded { .. } => None,
         }
     }
 }

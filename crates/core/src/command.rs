@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use crate::address::{Address, Reference};
 use crate::hold::{Hold, Mode};
-use crate::id::{AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, WorkspaceId};
+use crate::id::{
+    AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, SessionId, TokenId,
+    WorkspaceId,
+};
 use crate::key::KeyDigest;
 use crate::policy::{ActionPolicy, CostLimits, Direction};
 use crate::role::{Role, Scope};
@@ -68,6 +71,13 @@ pub enum Command {
     SetPolicy(SetPolicy),
     /// Puts back holds that a replica knows and the log has lost.
     RestoreHolds(Vec<LostHold>),
+    /// Makes a token that opens one session of the ordering key.
+    IssueDashboardToken(NewDashboardToken),
+    /// Opens a session of the ordering key.
+    OpenSession(NewSession),
+    EndSession {
+        session: SessionId,
+    },
 }
 
 /// What a first start makes.
@@ -116,6 +126,21 @@ pub struct NewKey {
     pub home: WorkspaceId,
     pub account: Option<AccountId>,
     pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewDashboardToken {
+    pub token: TokenId,
+    pub digest: KeyDigest,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub session: SessionId,
+    pub digest: KeyDigest,
+    /// The token that is taken for it; none when the key itself was shown.
+    pub token: Option<TokenId>,
+    pub user_agent: Option<Box<str>>,
 }
 
 /// Stops an agent, or everything in a workspace.

@@ -111,6 +111,14 @@ id!(
     KillId, "kill_", "kill_ and 32 hex digits"
 );
 id!(
+    /// A browser that is signed in.
+    SessionId, "ses_", "ses_ and 32 hex digits"
+);
+id!(
+    /// A token that opens one session.
+    TokenId, "dst_", "dst_ and 32 hex digits"
+);
+id!(
     /// One order to the control log; the log takes each only once.
     CommandId, "cmd_", "cmd_ and 32 hex digits"
 );

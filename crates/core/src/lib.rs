@@ -29,6 +29,7 @@ pub mod policy;
 pub mod refusal;
 pub mod replica;
 pub mod role;
+pub mod session;
 pub mod state;
 pub mod tenancy;
 pub mod time;

@@ -10,6 +10,7 @@ mod holds;
 mod keys;
 mod policies;
 mod restore;
+mod sessions;
 mod tenancy;
 
 use serde_json::Value;
@@ -54,6 +55,9 @@ pub fn plan(state: &State, order: &Order) -> Result<Plan, Refusal> {
         Command::Resume(resume) => holds::resume(state, &authority, resume),
         Command::SetPolicy(set) => policies::set(state, order, &authority, set),
         Command::RestoreHolds(lost) => restore::restore(state, &authority, lost),
+        Command::IssueDashboardToken(new) => sessions::issue_token(state, order, &authority, new),
+        Command::OpenSession(new) => sessions::open(state, order, &authority, new),
+        Command::EndSession { session } => sessions::end(state, &authority, *session),
     }?;
     Ok(match outcome {
         None => Plan::Nothing,

@@ -12,6 +12,7 @@ pub enum Missing {
     Agent,
     Account,
     Key,
+    Session,
 }
 
 /// An order that was not carried out, and changed nothing.
@@ -23,6 +24,7 @@ pub enum Refusal {
         Missing::Agent => "agent",
         Missing::Account => "service account",
         Missing::Key => "key",
+        Missing::Session => "session",
     })]
     NotFound(Missing),
     #[error("this key was revoked or has expired")]
@@ -49,4 +51,6 @@ pub enum Refusal {
     LimitReached { what: &'static str, limit: usize },
     #[error("already set up")]
     AlreadySetUp,
+    #[error("this sign-in link was used already, has expired or never existed; ask for another")]
+    TokenUsed,
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod index;
 mod lookup;
+mod sessions;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,6 +17,7 @@ use crate::policy::Policies;
 use crate::tenancy::{Organization, Workspace};
 use crate::time::Timestamp;
 use index::Index;
+use sessions::Sessions;
 
 /// Revoked keys that are remembered, so that their holders are told so. The oldest goes first.
 pub const REVOKED_KEYS_MAX: usize = 10_000;
@@ -30,6 +32,8 @@ pub struct State {
     agents: BTreeMap<AddressId, Agent>,
     keys: BTreeMap<KeyId, Key>,
     revoked_keys: VecDeque<KeyId>,
+    #[serde(skip_serializing_if = "Sessions::is_empty")]
+    sessions: Sessions,
     #[serde(skip)]
     index: Index,
 }
@@ -113,13 +117,24 @@ struct StoredState {
     agents: BTreeMap<AddressId, Agent>,
     keys: BTreeMap<KeyId, Key>,
     revoked_keys: VecDeque<KeyId>,
+    #[serde(default)]
+    sessions: Sessions,
 }
 
 impl From<StoredState> for State {
     fn from(stored: StoredState) -> Self {
-        let StoredState { revision, organizations, workspaces, agents, keys, revoked_keys } =
-            stored;
-        let index = Index::build(&organizations, &workspaces, &agents, &keys);
-        Self { revision, organizations, workspaces, agents, keys, revoked_keys, index }
+        let StoredState {
+            revision,
+            organizations,
+            workspaces,
+            agents,
+            keys,
+            revoked_keys,
+            sessions,
+        } = stored;
+        let mut index = Index::build(&organizations, &workspaces, &agents, &keys);
+        sessions.each_session(|session| index.put_session(session));
+        sessions.each_token(|token| index.put_dashboard_token(token));
+        Self { revision, organizations, workspaces, agents, keys, revoked_keys, sessions, index }
     }
 }

@@ -11,11 +11,14 @@ use axme_core::address::{Address, Reference};
 use axme_core::audit::{OBSERVATION_FORMAT, Observation};
 use axme_core::change::{ActorKind, ActorName, BadEntry, ENTRY_FORMAT, Entry};
 use axme_core::command::{
-    Actor, Bootstrap, Command, Kill, NewAccount, NewKey, NewOrganization, NewPolicy, NewWorkspace,
-    Order, Origin, Resume, SetPolicy, Target,
+    Actor, Bootstrap, Command, Kill, NewAccount, NewDashboardToken, NewKey, NewOrganization,
+    NewPolicy, NewSession, NewWorkspace, Order, Origin, Resume, SetPolicy, Target,
 };
 use axme_core::hold::Mode;
-use axme_core::id::{AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, WorkspaceId};
+use axme_core::id::{
+    AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, SessionId, TokenId,
+    WorkspaceId,
+};
 use axme_core::key::KeyDigest;
 use axme_core::plan::{Plan, plan};
 use axme_core::policy::{
@@ -36,6 +39,7 @@ const OWNER: KeyId = KeyId::from_bytes([1; 16]);
 #[expect(clippy::too_many_lines, reason = "a list of orders, one after the other")]
 fn story() -> Vec<(&'static str, Actor, Command)> {
     let operator = Actor::Key(OWNER);
+    let replaced = Actor::Key(KeyId::from_bytes([4; 16]));
     let kill = |target, byte| {
         let reason = Some("template has a broken link".into());
         Command::Kill(Kill {
@@ -160,6 +164,29 @@ fn story() -> Vec<(&'static str, Actor, Command)> {
         ("receive_policy_set", Actor::Local, policy(receive_only_mail())),
         ("cost_policy_set", Actor::Local, policy(NewPolicy::Cost { limits: Some(limits()) })),
         ("cost_policy_removed", Actor::Local, policy(NewPolicy::Cost { limits: None })),
+        (
+            "dashboard_token_issued",
+            replaced,
+            Command::IssueDashboardToken(NewDashboardToken {
+                token: TokenId::from_bytes([8; 16]),
+                digest: KeyDigest::of("axme_dt_golden"),
+            }),
+        ),
+        (
+            "dashboard_login",
+            replaced,
+            Command::OpenSession(NewSession {
+                session: SessionId::from_bytes([9; 16]),
+                digest: KeyDigest::of("axme_ds_golden"),
+                token: Some(TokenId::from_bytes([8; 16])),
+                user_agent: Some("Mozilla/5.0 (golden)".into()),
+            }),
+        ),
+        (
+            "dashboard_logout",
+            replaced,
+            Command::EndSession { session: SessionId::from_bytes([9; 16]) },
+        ),
     ]
 }
 

@@ -91,6 +91,26 @@ proptest! {
     }
 
     #[test]
+    fn a_token_opens_one_session_and_no_session_outlives_its_key(seed: u64) {
+        let (entries, states) = random_log(seed);
+        let mut used = Vec::new();
+        for change in entries.iter().flat_map(|entry| &entry.changes) {
+            if let Change::SessionOpened { token: Some(token), .. } = change {
+                prop_assert!(!used.contains(token), "{} was taken twice", token);
+                used.push(*token);
+            }
+        }
+        for session in states.iter().flat_map(State::sessions) {
+            prop_assert!(session.expires_at > session.opened_at);
+        }
+        let last = states.last().unwrap();
+        for session in last.sessions() {
+            prop_assert!(last.key(session.key).unwrap().revoked_at.is_none());
+            prop_assert_eq!(last.session_by_digest(&session.digest), Some(session));
+        }
+    }
+
+    #[test]
     fn every_replica_folds_the_same_state(seed: u64) {
         let (entries, states) = random_log(seed);
         let mut replica = State::default();

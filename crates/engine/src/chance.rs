@@ -1,9 +1,12 @@
-//! The one file that draws random numbers: ids and the secrets of keys.
+//! The one file that draws random numbers: ids and the secrets of keys and sessions.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axme_core::id::{AccountId, AddressId, CommandId, IntentId, KeyId, KillId, OrgId, WorkspaceId};
+use axme_core::id::{
+    AccountId, AddressId, CommandId, IntentId, KeyId, KillId, OrgId, SessionId, TokenId,
+    WorkspaceId,
+};
 use axme_core::key::KeyDigest;
 use axme_core::time::Timestamp;
 use uuid::Uuid;
@@ -99,16 +102,31 @@ impl Chance {
         KeyId::from_uuid(self.uuid(at))
     }
 
+    #[must_use]
+    pub fn session(self, at: Timestamp) -> SessionId {
+        SessionId::from_uuid(self.uuid(at))
+    }
+
+    #[must_use]
+    pub fn dashboard_token(self, at: Timestamp) -> TokenId {
+        TokenId::from_uuid(self.uuid(at))
+    }
+
+    /// A secret that begins with `prefix`, which tells people what they have found.
+    #[must_use]
+    pub fn secret(self, prefix: &str) -> NewToken {
+        let secret: [u8; SECRET_BYTES] = random();
+        let token = format!("{prefix}{}", axme_core::chain::Hash(secret));
+        NewToken { digest: KeyDigest::of(&token), hint: hint_of(&token), token }
+    }
+
     /// A token `axme_sa_<id>_<secret>`: of an agent's key with its account's id, else with the key's.
     #[must_use]
     pub fn token(self, key: KeyId, account: Option<AccountId>) -> NewToken {
-        let secret: [u8; SECRET_BYTES] = random();
-        let secret = axme_core::chain::Hash(secret);
-        let token = match account {
-            Some(account) => format!("axme_sa_{account}_{secret}"),
-            None => format!("axme_sa_{key}_{secret}"),
-        };
-        NewToken { digest: KeyDigest::of(&token), hint: hint_of(&token), token }
+        match account {
+            Some(account) => self.secret(&format!("axme_sa_{account}_")),
+            None => self.secret(&format!("axme_sa_{key}_")),
+        }
     }
 }
 

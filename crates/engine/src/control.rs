@@ -327,16 +327,20 @@ impl Control {
 fn awaited(entry: &Entry) -> Option<Awaited> {
     let of_change = |change: &Change| match change {
         // Nobody may act by what they take away, not even a replica that is cut off.
-        Change::HoldAdded { .. } | Change::KeyRevoked { .. } | Change::AccountDeleted { .. } => {
-            Some(Awaited::Enforced)
-        }
+        Change::HoldAdded { .. }
+        | Change::KeyRevoked { .. }
+        | Change::AccountDeleted { .. }
+        | Change::SessionEnded { .. } => Some(Awaited::Enforced),
         Change::HoldsLifted { .. } => None,
         Change::OrganizationPut { .. }
         | Change::WorkspacePut { .. }
         | Change::AddressRegistered { .. }
         | Change::AccountPut { .. }
         | Change::KeyPut { .. }
-        | Change::PolicyPut { .. } => Some(Awaited::Applied),
+        | Change::PolicyPut { .. }
+        // Whoever was told of them goes to any replica next.
+        | Change::DashboardTokenIssued { .. }
+        | Change::SessionOpened { .. } => Some(Awaited::Applied),
     };
     let all = || entry.changes.iter().filter_map(of_change);
     all().find(|awaited| *awaited == Awaited::Enforced).or_else(|| all().next())

@@ -23,6 +23,7 @@ use crate::missed::{self, Missed};
 use crate::observer::{FLUSH_EVERY, Observer};
 use crate::rates::Rates;
 use crate::schedule::{Schedule, Tick};
+use crate::sessions::Sessions;
 use crate::verifier::Verifier;
 use requeues::Requeues;
 
@@ -83,6 +84,7 @@ pub struct Engine {
     pub observer: Arc<Observer>,
     pub rates: Arc<Rates>,
     pub verifier: Arc<Verifier>,
+    pub sessions: Sessions,
     pub ledger: Arc<dyn Ledger>,
     pub options: EngineOptions,
     requeues: Arc<Requeues>,
@@ -117,12 +119,14 @@ impl Engine {
             clock.clone(),
             IntentOptions { lenient_addressing: options.lenient_addressing },
         );
+        let sessions = Sessions::new(Arc::clone(&control), Arc::clone(&enforcer), clock.clone());
         let heartbeats = Heartbeats::new(
             Arc::clone(&control),
             Arc::clone(&enforcer),
             Arc::clone(&ledger),
             Arc::clone(&observer),
             Arc::clone(&instances),
+            sessions.clone(),
             clock.clone(),
         );
         heartbeats.restore().await?;
@@ -136,6 +140,7 @@ impl Engine {
             observer,
             rates,
             verifier: Arc::default(),
+            sessions,
             ledger,
             options,
             requeues,

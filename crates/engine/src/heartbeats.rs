@@ -21,6 +21,7 @@ use crate::enforcer::{Cell, Enforcer};
 use crate::instances::{Heard, Instances, Message, Name};
 use crate::intents::{Denied, IntentError};
 use crate::observer::Observer;
+use crate::sessions::Sessions;
 
 /// How far back the signs of life are read again that other replicas have written: more than
 /// their clocks differ, and less than a table.
@@ -34,6 +35,7 @@ pub struct Heartbeats {
     ledger: Arc<dyn Ledger>,
     observer: Arc<Observer>,
     instances: Arc<Instances>,
+    sessions: Sessions,
     clock: Clock,
     thresholds: HealthThresholds,
 }
@@ -66,10 +68,11 @@ impl Heartbeats {
         ledger: Arc<dyn Ledger>,
         observer: Arc<Observer>,
         instances: Arc<Instances>,
+        sessions: Sessions,
         clock: Clock,
     ) -> Self {
         let thresholds = HealthThresholds::default();
-        Self { control, enforcer, ledger, observer, instances, clock, thresholds }
+        Self { control, enforcer, ledger, observer, instances, sessions, clock, thresholds }
     }
 
     /// Takes a beat of the caller's agent. A stopped agent's beats are taken too: how it is told.
@@ -136,6 +139,7 @@ impl Heartbeats {
     }
 
     fn take_over(&self, signs: &SignsOfLife) {
+        self.sessions.take_over(&signs.sessions);
         for (id, seen) in &signs.agents {
             let place = self.control.read(|state| {
                 let agent = state.agent(*id)?;
@@ -160,17 +164,20 @@ impl Heartbeats {
     /// Writes the signs of life that came since the last time.
     pub async fn save(&self) -> Result<(), WriteError> {
         let (cells, keys) = self.scan(Enforcer::unsaved).await;
-        if cells.is_empty() && keys.is_empty() {
+        let sessions = self.sessions.unsaved();
+        if cells.is_empty() && keys.is_empty() && sessions.is_empty() {
             return Ok(());
         }
         let of_cell = |(cell, seen): &(Arc<Cell>, _)| cell.address_id().map(|id| (id, *seen));
         let signs = SignsOfLife {
             agents: cells.iter().filter_map(of_cell).collect(),
             keys: keys.iter().map(|(key, used)| (key.key_id, *used)).collect(),
+            sessions: sessions.clone(),
         };
         self.ledger.save_signs_of_life(signs).await?;
         cells.iter().for_each(|(cell, seen)| cell.mark_saved(*seen));
         keys.iter().for_each(|(key, used)| key.mark_saved(*used));
+        self.sessions.mark_saved(&sessions);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! * [`instances`]: the running copies of agents: what they say, and what they are told.
 //! * [`heartbeats`], [`observer`]: what is known of agents and kept for the audit.
 //! * [`rates`], [`verifier`]: how much is admitted at the moment, and how far the audit is checked.
+//! * [`sessions`]: who is signed in to the dashboard.
 //! * [`schedule`]: what happens by itself.
 
 pub mod bootstrap;
@@ -23,6 +24,7 @@ mod missed;
 pub mod observer;
 pub mod rates;
 pub mod schedule;
+pub mod sessions;
 pub mod verifier;
 
 pub use caller::Caller;

@@ -8,5 +8,7 @@ mod shared_log;
 #[path = "replicas/world.rs"]
 mod world;
 
+#[path = "replicas/signed_in.rs"]
+mod signed_in;
 #[path = "replicas/stories.rs"]
 mod stories;

@@ -18,12 +18,14 @@ use axme_store::control::ReplicaProfile;
 use axme_store::postgres::PgStore;
 use axme_store::sqlite::{SqliteOptions, SqliteStore};
 use axme_store::{ControlLog, Ledger};
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, StorePlace};
-use crate::http::{Api, router, starting};
+use crate::dashboard::{self, Dashboard};
+use crate::http::{self, Api, starting};
 use crate::listener::{Served, Server};
 use crate::tls::Tls;
 
@@ -110,7 +112,11 @@ impl Starting {
         let begun = self.begin(&engine).await?;
         let Self { config, address, operator_address, served, stop, connections, .. } = self;
         let api = Api::new(engine, config.http.clone());
-        served.replace(router(&api));
+        if config.dashboard.insecure {
+            tracing::warn!("the dashboard is served without https to every machine that asks");
+        }
+        let dashboard = Dashboard::new(api.edge().clone(), config.dashboard);
+        served.replace(router(&api, &dashboard));
         tracing::info!(%address, replica = %api.engine().control.me().replica_id, "serving");
         Ok(App { config, api, begun, address, operator_address, stop, connections })
     }
@@ -213,6 +219,11 @@ impl App {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Everything that a gateway serves. What is no page of the dashboard is the API's to answer.
+pub fn router(api: &Api, dashboard: &Dashboard) -> Router {
+    dashboard::router(dashboard).fallback_service(http::router(api))
 }
 
 /// Opens the store alone, for work at a gateway that does not run.

@@ -18,6 +18,7 @@ use ipnet::IpNet;
 pub use crate::tls::TlsFiles;
 pub use given::Given;
 
+use crate::dashboard::DashboardOptions;
 use crate::http::HttpOptions;
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -50,6 +51,7 @@ pub struct Config {
     pub bootstrap: Bootstrap,
     pub engine: EngineOptions,
     pub http: HttpOptions,
+    pub dashboard: DashboardOptions,
 }
 
 /// What this replica is called, and what it trusts itself by.
@@ -96,9 +98,15 @@ impl Config {
         let replica = replica_config(&given)?;
         let store = given.store.as_deref().map_or(Ok(StorePlace::DataDir), store_place)?;
         let tls = tls_files(&given)?;
+        let public_url = given.public_url.as_deref().map(public_url).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         Ok(Self {
-            http: HttpOptions { storage: store.kind(), ..http_options(&given)? },
+            http: HttpOptions {
+                storage: store.kind(),
+                public_url: public_url.clone(),
+                ..http_options(&given)?
+            },
+            dashboard: DashboardOptions { insecure: given.insecure_dashboard.unwrap_or_default() },
             bootstrap: Bootstrap {
                 organization: slug("org", given.org.as_deref())?,
                 workspace: slug("workspace", given.workspace.as_deref())?,
@@ -115,7 +123,7 @@ impl Config {
             data_dir: given.data_dir.unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
             store,
             replica,
-            public_url: given.public_url.unwrap_or_else(|| format!("{scheme}://{listen}")),
+            public_url: public_url.unwrap_or_else(|| format!("{scheme}://{listen}")),
             drain: Duration::from_millis(given.drain_ms.unwrap_or(DRAIN_MS_DEFAULT)),
             shutdown: Duration::from_millis(given.shutdown_ms.unwrap_or(SHUTDOWN_MS_DEFAULT)),
             engine,
@@ -203,6 +211,23 @@ fn address(setting: &'static str, text: &str) -> Result<SocketAddr, ConfigError>
     text.parse().map_err(|_bad: std::net::AddrParseError| {
         invalid(setting, &format!("{text:?} is not an address and port, such as 127.0.0.1:8080"))
     })
+}
+
+/// The address by which people come: a scheme and a host, and nothing behind it.
+fn public_url(text: &str) -> Result<String, ConfigError> {
+    let trimmed = text.trim().trim_end_matches('/');
+    let parsed: Option<axum::http::Uri> = trimmed.parse().ok();
+    let fits = parsed.is_some_and(|uri| {
+        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        let whole = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        let named = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        scheme && whole && named
+    });
+    if fits {
+        return Ok(trimmed.to_owned());
+    }
+    let problem = format!("{text:?} is not like https://gateway.example or http://10.0.0.7:8080");
+    Err(invalid("public_url", &problem))
 }
 
 fn network(text: &str) -> Result<IpNet, ConfigError> {

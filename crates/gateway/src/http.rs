@@ -19,11 +19,9 @@ mod idempotency;
 mod intents;
 mod keys;
 mod mesh;
-mod peer;
-mod places;
 mod replicas;
 mod router;
-mod sign_ins;
+mod sign_in;
 mod sse;
 mod stale;
 pub(crate) mod starting;
@@ -36,10 +34,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axme_engine::Engine;
 use ipnet::IpNet;
 
-pub use peer::Peer;
-pub use places::Places;
+pub use crate::edge::Peer;
 pub use router::{api_document, router};
-use sign_ins::SignIns;
+
+use crate::edge::{Edge, EdgeOptions};
 
 /// How the HTTP side behaves.
 #[derive(Clone, Debug)]
@@ -58,6 +56,8 @@ pub struct HttpOptions {
     pub lenient_addressing: bool,
     /// What `/health` calls the store.
     pub storage: &'static str,
+    /// Where people reach this gateway, when that was said.
+    pub public_url: Option<String>,
 }
 
 impl Default for HttpOptions {
@@ -70,6 +70,7 @@ impl Default for HttpOptions {
             trusted_proxies: Vec::new(),
             lenient_addressing: false,
             storage: "sqlite",
+            public_url: None,
         }
     }
 }
@@ -80,29 +81,36 @@ pub struct Api(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    engine: Engine,
+    edge: Edge,
     options: HttpOptions,
-    places: Places,
-    sign_ins: SignIns,
     draining: AtomicBool,
 }
 
 impl Api {
     #[must_use]
     pub fn new(engine: Engine, options: HttpOptions) -> Self {
-        let places = Places::new(options.requests_max, options.requests_reserved);
+        let edge = EdgeOptions {
+            requests_max: options.requests_max,
+            requests_reserved: options.requests_reserved,
+            trusted_proxies: options.trusted_proxies.clone(),
+            public_url: options.public_url.clone(),
+        };
         Self(Arc::new(Inner {
-            engine,
+            edge: Edge::new(engine, edge),
             options,
-            places,
-            sign_ins: SignIns::default(),
             draining: AtomicBool::new(false),
         }))
     }
 
     #[must_use]
     pub fn engine(&self) -> &Engine {
-        &self.0.engine
+        self.0.edge.engine()
+    }
+
+    /// What this shares with the other edges.
+    #[must_use]
+    pub fn edge(&self) -> &Edge {
+        &self.0.edge
     }
 
     #[must_use]
@@ -118,13 +126,5 @@ impl Api {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::SeqCst)
-    }
-
-    fn places(&self) -> &Places {
-        &self.0.places
-    }
-
-    fn sign_ins(&self) -> &SignIns {
-        &self.0.sign_ins
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod app;
 pub mod config;
+pub mod dashboard;
+pub mod edge;
 pub mod http;
 mod listener;
 mod orders;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::http::Peer;
+use crate::edge::Peer;
 use crate::tls::Tls;
 use head_timer::{HeadTimer, Phase};
 
@@ -104,8 +104,12 @@ impl Server {
         reserved: bool,
     ) {
         // An IPv4 peer of a listener for both kinds is known by its IPv4 address.
-        let peer =
-            Peer { address: from.ip().to_canonical(), cut: CancellationToken::new(), reserved };
+        let peer = Peer {
+            address: from.ip().to_canonical(),
+            cut: CancellationToken::new(),
+            reserved,
+            encrypted: self.tls.is_some(),
+        };
         let router = self.served.current();
         let (tls, stop) = (self.tls.clone(), self.stop.clone());
         // Small frames go out at once; a peer that cannot take the option is served all the same.

@@ -26,6 +26,7 @@ mod paging;
 pub(crate) mod policies;
 pub(crate) mod replicas;
 pub(crate) mod resume_preview;
+pub(crate) mod sessions;
 pub(crate) mod usage;
 mod wording;
 

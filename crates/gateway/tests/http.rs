@@ -7,6 +7,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "http/browser.rs"]
+mod browser;
 #[path = "http/caller.rs"]
 mod caller;
 #[path = "http/frames.rs"]
@@ -24,6 +26,10 @@ mod audit;
 mod bad_input;
 #[path = "http/contract.rs"]
 mod contract;
+#[path = "http/dashboard.rs"]
+mod dashboard;
+#[path = "http/dashboard_guard.rs"]
+mod dashboard_guard;
 #[path = "http/failing.rs"]
 mod failing;
 #[path = "http/final_set.rs"]

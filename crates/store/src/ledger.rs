@@ -12,7 +12,7 @@ mod traffic;
 use async_trait::async_trait;
 use axme_core::address::Address;
 use axme_core::audit::Observation;
-use axme_core::id::{AddressId, Epoch, IntentId, KeyId, KillId, Revision, WorkspaceId};
+use axme_core::id::{AddressId, Epoch, IntentId, KeyId, KillId, Revision, SessionId, WorkspaceId};
 use axme_core::time::Timestamp;
 
 pub(crate) use chained::{Linked, link};
@@ -82,7 +82,7 @@ pub trait Ledger: Instances + Send + Sync + std::fmt::Debug {
     /// Adds the metrics of a beat, once for each `beat_id`. Durable when it returns.
     async fn add_metrics(&self, metrics: NewMetrics) -> Result<MetricsAdded, WriteError>;
 
-    /// Keeps when agents were last seen and keys last used.
+    /// Keeps when agents were last seen, and keys and sessions last used.
     async fn save_signs_of_life(&self, signs: SignsOfLife) -> Result<(), WriteError>;
 
     /// Appends observations to the audit chain of an epoch.
@@ -195,9 +195,10 @@ pub trait Ledger: Instances + Send + Sync + std::fmt::Debug {
     async fn free_bytes(&self) -> Result<Option<u64>, StoreError>;
 }
 
-/// When keys were last used and agents last seen.
+/// When keys and sessions were last used, and agents last seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignsOfLife {
     pub agents: Vec<(AddressId, Timestamp)>,
     pub keys: Vec<(KeyId, Timestamp)>,
+    pub sessions: Vec<(SessionId, Timestamp)>,
 }

@@ -73,6 +73,7 @@ pub(super) fn next_step(code: ErrorCode) -> Option<&'static str> {
         | C::ReceiverAgentClosed
         | C::SenderNotInReceiveAllowlist
         | C::KillNotFound
+        | C::SessionNotFound
         | C::ServiceAccountNotFound
         | C::OrganizationNotFound
         | C::WorkspaceNotFound

@@ -1,5 +1,6 @@
 //! `axme mesh` (and `axme ps`): which agents live, what happened to them.
 
+mod dashboard;
 mod instances;
 
 use super::{kill, resume};
@@ -28,6 +29,7 @@ pub(crate) enum Mesh {
     Resume(resume::Resume),
     /// Show what happened, newest first
     Events(Events),
+    Dashboard(dashboard::Dashboard),
 }
 
 /// List agents, their health and whether they are stopped.
@@ -73,6 +75,7 @@ impl Mesh {
             Self::Kill(verb) => verb.run(context),
             Self::Resume(verb) => verb.run(context),
             Self::Events(verb) => verb.run(context),
+            Self::Dashboard(verb) => verb.run(context),
         }
     }
 }

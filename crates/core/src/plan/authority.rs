@@ -5,6 +5,7 @@ use crate::command::{Actor, Order};
 use crate::key::{Key, KeyStatus};
 use crate::refusal::{Missing, Refusal};
 use crate::role::{Role, Scope};
+use crate::session::Session;
 use crate::state::State;
 
 #[derive(Debug)]
@@ -62,6 +63,26 @@ impl<'a> Authority<'a> {
             }
             Self::Key(key) if !key.scope.covers(scope) => Err(Refusal::OutOfScope),
             Self::Key(_) | Self::Full(_) => Ok(()),
+        }
+    }
+
+    /// Demands a key whose holder is a person: who signs in to the dashboard.
+    pub(super) fn sign_in(&self) -> Result<&'a Key, Refusal> {
+        match self {
+            Self::Key(key) if key.role == Role::Agent => {
+                Err(Refusal::RoleTooLow { role: key.role, needed: "owner, operator or viewer" })
+            }
+            Self::Key(key) => Ok(key),
+            // A session is a key's, and there is none.
+            Self::Full(_) => Err(Refusal::KeyInvalid),
+        }
+    }
+
+    /// Whether a session of `opener` may be ended.
+    pub(super) fn manages(&self, session: &Session, opener: &Key) -> bool {
+        match self {
+            Self::Key(key) => session.is_managed_by(key, opener),
+            Self::Full(_) => true,
         }
     }
 

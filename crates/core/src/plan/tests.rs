@@ -1,3 +1,5 @@
+mod sessions;
+
 use super::*;
 use crate::address::Reference;
 use crate::command::{
@@ -39,9 +41,13 @@ impl Installation {
     }
 
     fn give(&mut self, actor: Actor, command: Command) -> Result<Plan, Refusal> {
+        let at = Timestamp::from_micros(i64::try_from(self.given + 1).unwrap());
+        self.give_at(at, actor, command)
+    }
+
+    fn give_at(&mut self, at: Timestamp, actor: Actor, command: Command) -> Result<Plan, Refusal> {
         self.given += 1;
         let command_id = CommandId::from_uuid(Uuid::from_u128(self.given));
-        let at = Timestamp::from_micros(i64::try_from(self.given).unwrap());
         let order = Order { command_id, actor, at, origin: Origin::default(), command };
         let planned = plan(&self.state, &order)?;
         if let Plan::Append(entry) = &planned {

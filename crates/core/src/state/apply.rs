@@ -81,6 +81,11 @@ impl State {
                     holds.lift(*seen, lifter)
                 });
             }
+            Change::DashboardTokenIssued { token } => self.put_dashboard_token(token, entry.at),
+            Change::SessionOpened { session, token } => {
+                self.open_session(session, *token, entry.at);
+            }
+            Change::SessionEnded { session_id } => self.end_session(*session_id),
         }
     }
 
@@ -100,6 +105,7 @@ impl State {
             key.revoked_at = Some(at);
             self.revoked_keys.push_back(key_id);
         }
+        self.end_sessions_of(key_id);
         if self.revoked_keys.len() > REVOKED_KEYS_MAX
             && let Some(oldest) = self.revoked_keys.pop_front()
             && let Some(forgotten) = self.keys.remove(&oldest)

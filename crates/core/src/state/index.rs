@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::address::Address;
-use crate::id::{AccountId, AddressId, KeyId, OrgId, WorkspaceId};
+use crate::id::{AccountId, AddressId, KeyId, OrgId, SessionId, TokenId, WorkspaceId};
 use crate::key::{Key, KeyDigest};
+use crate::session::{DashboardToken, Session};
 use crate::state::Agent;
 use crate::tenancy::{Organization, Workspace};
 
@@ -17,6 +18,8 @@ pub(super) struct Index {
     pub(super) accounts: HashMap<AccountId, AddressId>,
     pub(super) account_keys: HashMap<AccountId, Vec<KeyId>>,
     pub(super) digests: HashMap<KeyDigest, KeyId>,
+    pub(super) session_digests: HashMap<KeyDigest, SessionId>,
+    pub(super) dashboard_token_digests: HashMap<KeyDigest, TokenId>,
 }
 
 impl Index {
@@ -58,6 +61,14 @@ impl Index {
                 keys.push(key.key_id);
             }
         }
+    }
+
+    pub(super) fn put_session(&mut self, session: &Session) {
+        self.session_digests.insert(session.digest, session.session_id);
+    }
+
+    pub(super) fn put_dashboard_token(&mut self, token: &DashboardToken) {
+        self.dashboard_token_digests.insert(token.digest, token.token_id);
     }
 
     pub(super) fn remove_key(&mut self, key: &Key) {

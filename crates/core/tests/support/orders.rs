@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use axme_core::address::Reference;
 use axme_core::command::{
-    Actor, Bootstrap, Command, Kill, NewAccount, NewKey, NewOrganization, NewWorkspace, Order,
-    Origin, Resume, Target,
+    Actor, Bootstrap, Command, Kill, NewAccount, NewDashboardToken, NewKey, NewOrganization,
+    NewSession, NewWorkspace, Order, Origin, Resume, Target,
 };
 use axme_core::hold::Mode;
-use axme_core::id::{AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, WorkspaceId};
+use axme_core::id::{
+    AccountId, AddressId, CommandId, KeyId, KillId, OrgId, Revision, SessionId, TokenId,
+    WorkspaceId,
+};
 use axme_core::key::KeyDigest;
 use axme_core::role::{Role, Scope};
 use axme_core::tenancy::{OrganizationProfile, WorkspaceProfile};
@@ -25,11 +28,20 @@ pub(crate) struct Orders {
     drawn: u128,
     keys: Vec<KeyId>,
     accounts: BTreeMap<u64, AccountId>,
+    tokens: Vec<TokenId>,
+    sessions: Vec<SessionId>,
 }
 
 impl Orders {
     pub(crate) fn from_seed(seed: u64) -> Self {
-        Self { state: seed | 1, drawn: 0, keys: Vec::new(), accounts: BTreeMap::new() }
+        Self {
+            state: seed | 1,
+            drawn: 0,
+            keys: Vec::new(),
+            accounts: BTreeMap::new(),
+            tokens: Vec::new(),
+            sessions: Vec::new(),
+        }
     }
 
     /// The first order of every log.
@@ -60,7 +72,7 @@ impl Orders {
             0 => Actor::Local,
             _ => self.any_key().map_or(Actor::Local, Actor::Key),
         };
-        let command = match self.below(12) {
+        let command = match self.below(15) {
             0..=3 => Command::Kill(Kill {
                 kill: KillId::from_uuid(self.uuid()),
                 target: self.target(),
@@ -84,6 +96,14 @@ impl Orders {
                 let scope = Scope::Workspace { org: org(), workspace: workspace() };
                 Command::CreateKey(self.new_key(role, scope, account))
             }
+            11 => self.sign_in(),
+            12 => self.issue_token(),
+            13 => {
+                let at = self.below_len(self.sessions.len());
+                let nobodys = SessionId::from_uuid(Uuid::nil());
+                let session = self.sessions.get(at).copied().unwrap_or(nobodys);
+                Command::EndSession { session }
+            }
             _ => {
                 let nobodys = KeyId::from_uuid(Uuid::nil());
                 Command::RevokeKey { key: self.any_key().unwrap_or(nobodys) }
@@ -104,6 +124,23 @@ impl Orders {
             display_name: None,
             description: None,
         })
+    }
+
+    fn issue_token(&mut self) -> Command {
+        let token = TokenId::from_uuid(self.uuid());
+        self.tokens.push(token);
+        let digest = KeyDigest::of(&token.to_string());
+        Command::IssueDashboardToken(NewDashboardToken { token, digest })
+    }
+
+    /// With a key, or with some token: used, another's, or good.
+    fn sign_in(&mut self) -> Command {
+        let session = SessionId::from_uuid(self.uuid());
+        self.sessions.push(session);
+        let at = self.below_len(self.tokens.len() + 1);
+        let token = self.tokens.get(at).copied();
+        let digest = KeyDigest::of(&session.to_string());
+        Command::OpenSession(NewSession { session, digest, token, user_agent: None })
     }
 
     fn account(&mut self) -> AccountId {

@@ -128,7 +128,10 @@ impl Control {
                 | Change::KeyPut { .. }
                 | Change::KeyRevoked { .. }
                 | Change::HoldsLifted { .. }
-                | Change::PolicyPut { .. } => {}
+                | Change::PolicyPut { .. }
+                | Change::DashboardTokenIssued { .. }
+                | Change::SessionOpened { .. }
+                | Change::SessionEnded { .. } => {}
             }
         }
         cells

@@ -90,7 +90,11 @@ impl Enforcer {
         stopped: &mut Vec<Arc<Cell>>,
     ) {
         match change {
-            Change::OrganizationPut { .. } | Change::WorkspacePut { .. } => {}
+            Change::OrganizationPut { .. }
+            | Change::WorkspacePut { .. }
+            | Change::DashboardTokenIssued { .. }
+            | Change::SessionOpened { .. }
+            | Change::SessionEnded { .. } => {}
             Change::AddressRegistered { address_id, .. }
             | Change::AccountPut { address_id, .. }
             | Change::AccountDeleted { address_id, .. } => self.project_address(state, *address_id),

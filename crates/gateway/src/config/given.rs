@@ -66,7 +66,7 @@ pub struct Given {
     #[arg(long, value_name = "URL", env = "AXME_PUBLIC_URL")]
     pub public_url: Option<String>,
 
-    /// Networks whose X-Forwarded-For counts [default: none]
+    /// Networks whose X-Forwarded-For and X-Forwarded-Proto count [default: none]
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',', env = "AXME_TRUSTED_PROXIES")]
     pub trusted_proxies: Option<Vec<String>>,
 
@@ -107,6 +107,16 @@ pub struct Given {
         env = "AXME_LENIENT_ADDRESSING"
     )]
     pub lenient_addressing: Option<bool>,
+
+    /// Serve the dashboard without https to other machines too
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        env = "AXME_INSECURE_DASHBOARD"
+    )]
+    pub insecure_dashboard: Option<bool>,
 
     /// File that holds the owner key to use; AXME_OWNER_KEY holds the key itself
     #[arg(long, value_name = "FILE", env = "AXME_OWNER_KEY_FILE")]
@@ -170,6 +180,7 @@ impl Given {
             payload_bytes_max: self.payload_bytes_max.or(file.payload_bytes_max),
             reserve_mb: self.reserve_mb.or(file.reserve_mb),
             lenient_addressing: self.lenient_addressing.or(file.lenient_addressing),
+            insecure_dashboard: self.insecure_dashboard.or(file.insecure_dashboard),
             owner_key_file: self.owner_key_file.or(file.owner_key_file),
             owner_key: self.owner_key,
         }

@@ -41,6 +41,8 @@ fn bad_values_are_named_with_what_to_write() {
         ("store = \"mysql://x\"", "postgres://"),
         ("store = \"postgres://u:p@x/d?sslmode=maybe\"", "verify-full"),
         ("replica_id = \"a b\"", "letters"),
+        ("public_url = \"gateway.example\"", "https://gateway.example"),
+        ("public_url = \"https://gateway.example/axme\"", "https://gateway.example"),
         ("lease_ms = 5", "between 100 and 60000"),
         ("agent_inflight_max = 0", "at least 1"),
         ("retain_intents_days = 0", "at least 1"),
@@ -49,6 +51,17 @@ fn bad_values_are_named_with_what_to_write() {
         let error = load(Given::default(), file).unwrap_err().to_string();
         assert!(error.contains(says), "{file}: {error}");
     }
+}
+
+#[test]
+fn the_dashboard_is_careful_unless_it_is_told_otherwise() {
+    assert!(!Config::load(Given::default()).unwrap().dashboard.insecure);
+    let file = "insecure_dashboard = true\npublic_url = \"https://gateway.example/\"";
+    let config = load(Given::default(), file).unwrap();
+    assert!(config.dashboard.insecure);
+    assert_eq!(config.http.public_url.as_deref(), Some("https://gateway.example"));
+    let flags = Given { insecure_dashboard: Some(false), ..Given::default() };
+    assert!(!load(flags, file).unwrap().dashboard.insecure);
 }
 
 #[test]

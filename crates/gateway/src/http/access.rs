@@ -81,6 +81,10 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/keys", COMMANDERS),
     ("GET", "/v1/keys", PEOPLE),
     ("POST", "/v1/keys/{key_id}/revoke", COMMANDERS),
+    // The dashboard: who may sign in, and who is.
+    ("POST", "/v1/auth/dashboard-token", PEOPLE),
+    ("GET", "/v1/dashboard/sessions", PEOPLE),
+    ("DELETE", "/v1/dashboard/sessions/{session_id}", PEOPLE),
     // Organizations and workspaces.
     ("POST", "/v1/organizations", OWNERS),
     ("GET", "/v1/organizations", ANY),

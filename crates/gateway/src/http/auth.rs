@@ -2,7 +2,6 @@
 
 use axme_api::error::ErrorCode;
 use axme_core::decide::{Denial, Reason};
-use axme_core::key::{KeyDigest, KeyStatus};
 use axme_core::role::Role;
 use axme_engine::Caller;
 use axme_engine::intents::Denied;
@@ -14,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::Api;
 use super::access::{Access, access_to};
-use super::envelope::RequestId;
 use super::error::ApiError;
-use super::peer::Peer;
+use crate::edge::request_id::RequestId;
+use crate::edge::{KeyRefused, Peer, Place};
 
 const API_KEY: &str = "x-api-key";
 const BEARER: &str = "Bearer ";
@@ -80,38 +79,34 @@ fn closed(matched: Option<&str>) -> Response {
 }
 
 fn authenticate(api: &Api, request: &Request) -> Result<Caller, ApiError> {
-    let engine = api.engine();
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
-    let client = peer.client_address(request.headers(), &api.options().trusted_proxies);
+    let client = api.edge().client_address(&peer, request.headers());
     let token = presented_key(request.headers()).ok_or_else(missing_key)?;
-    let now = engine.clock.wall();
-    let failed = |code, message| {
-        engine.observer.sign_in_failed(now, Some(client));
-        if api.sign_ins().failed(client, engine.clock.mono()) {
-            return ApiError::new(code, message);
-        }
-        too_many_sign_ins()
-    };
-    // The key comes first, the address counts only when it fails: see `sign_ins`.
-    let key = engine.enforcer.key(&KeyDigest::of(token)).ok_or_else(|| {
-        let message = "this key is not known here; check the key and the gateway's address";
-        failed(ErrorCode::InvalidPlatformApiKey, message)
-    })?;
-    match key.status(now) {
-        KeyStatus::Active => {}
-        KeyStatus::Revoked => {
-            let message = "this key was revoked; ask an operator for another";
-            return Err(failed(ErrorCode::KeyRevoked, message));
-        }
-        KeyStatus::Expired => {
-            let message = "this key has expired; ask an operator for another";
-            return Err(failed(ErrorCode::KeyExpired, message));
-        }
-    }
-    key.touch(now);
+    let key = api.edge().key_that_works(token, client).map_err(key_refused)?;
     let request_id = request.extensions().get::<RequestId>();
     let request_id = request_id.map(|id| id.0.clone()).unwrap_or_default();
     Ok(Caller { key, client_address: Some(client), request_id })
+}
+
+fn key_refused(refused: KeyRefused) -> ApiError {
+    let (code, message) = match refused {
+        KeyRefused::Unknown => (
+            ErrorCode::InvalidPlatformApiKey,
+            "this key is not known here; check the key and the gateway's address",
+        ),
+        KeyRefused::Revoked => {
+            (ErrorCode::KeyRevoked, "this key was revoked; ask an operator for another")
+        }
+        KeyRefused::Expired => {
+            (ErrorCode::KeyExpired, "this key has expired; ask an operator for another")
+        }
+        KeyRefused::TooMany => (
+            ErrorCode::TooManySignIns,
+            "this key does not work, and too many requests with such keys came from this address; \
+             check the key (keys that work are served all the same)",
+        ),
+    };
+    ApiError::new(code, message)
 }
 
 /// The key of either header. Agents' own bearer tokens mean nothing here and are passed over.
@@ -123,7 +118,7 @@ fn presented_key(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// What a request holds on to until it is answered.
-type Held = (super::places::Place, Option<axme_engine::enforcer::RequestSlot>);
+type Held = (Place, Option<axme_engine::enforcer::RequestSlot>);
 
 fn take_place(api: &Api, request: &Request, caller: &Caller) -> Result<Held, ApiError> {
     let role = caller.key.role;
@@ -132,7 +127,7 @@ fn take_place(api: &Api, request: &Request, caller: &Caller) -> Result<Held, Api
     if reserved && matches!(role, Role::Agent | Role::Viewer) {
         return Err(busy());
     }
-    let place = api.places().take(role).ok_or_else(busy)?;
+    let place = api.edge().places().take(role).ok_or_else(busy)?;
     let slot = match caller.agent() {
         None => None,
         Some(agent) => {
@@ -164,13 +159,5 @@ fn missing_key() -> ApiError {
     ApiError::new(
         ErrorCode::MissingPlatformApiKey,
         "no key: send it as the header x-api-key, or as Authorization: Bearer",
-    )
-}
-
-fn too_many_sign_ins() -> ApiError {
-    ApiError::new(
-        ErrorCode::TooManySignIns,
-        "this key does not work, and too many requests with such keys came from this address; \
-         check the key (keys that work are served all the same)",
     )
 }

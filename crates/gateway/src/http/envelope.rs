@@ -5,30 +5,24 @@ use std::panic::AssertUnwindSafe;
 use axme_api::error::{ErrorBody, ErrorCode};
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
-use uuid::Uuid;
 
 use super::Api;
 use super::error::ApiError;
 use super::stale;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
-/// Longest id that a caller may choose; longer ones are replaced.
-const ID_BYTES_MAX: usize = 128;
-
-/// The id of a request, chosen by the caller or drawn here.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) Box<str>);
+use crate::edge::request_id::{self, REQUEST_ID, RequestId, TRACE_ID};
 
 /// Gives a request its ids, and its answer a body if it is a refusal. A handler that panics is
 /// answered like one that failed: nobody is left without an answer.
 pub(super) async fn envelope(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let request_id = chosen_id(request.headers(), &REQUEST_ID).unwrap_or_else(|| drawn_id(&api));
-    let trace_id = chosen_id(request.headers(), &TRACE_ID).unwrap_or_else(|| request_id.clone());
+    let clock = &api.engine().clock;
+    let asked = request.headers();
+    let request_id = request_id::chosen(asked, &REQUEST_ID);
+    let request_id = request_id.unwrap_or_else(|| request_id::drawn(clock));
+    let trace_id = request_id::chosen(asked, &TRACE_ID).unwrap_or_else(|| request_id.clone());
     let shown = request_id.to_str().unwrap_or_default();
     request.extensions_mut().insert(RequestId(shown.into()));
     let path = request.uri().path().to_owned();
@@ -99,20 +93,4 @@ fn error_of_status(status: StatusCode, path: &str) -> ApiError {
             "something broke inside the gateway; its log says what",
         ),
     }
-}
-
-/// The caller's id, if it is short and visible text.
-fn chosen_id(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
-    let value = headers.get(name)?;
-    let text = value.to_str().ok()?;
-    let fits =
-        (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    fits.then(|| value.clone())
-}
-
-fn drawn_id(api: &Api) -> HeaderValue {
-    let id = axme_engine::chance::Chance.name_of_request(api.engine().clock.wall());
-    let mut text = Uuid::encode_buffer();
-    let text: &str = id.as_hyphenated().encode_lower(&mut text);
-    HeaderValue::from_str(text).unwrap_or_else(|_no_id| HeaderValue::from_static("none"))
 }

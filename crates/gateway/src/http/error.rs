@@ -246,6 +246,7 @@ impl From<Refusal> for ApiError {
                 .detail("killed_by", &*newer.by.name)
                 .detail("killed_at", newer.at.to_string())
                 .detail("reason", json!(newer.reason)),
+            Refusal::TokenUsed => Self::new(ErrorCode::InvalidExchangeToken, message),
             Refusal::LimitReached { what, limit } => Self::new(ErrorCode::QuotaExceeded, message)
                 .detail("dimension", what)
                 .detail("limit", limit as u64),
@@ -260,6 +261,7 @@ const fn not_found_code(missing: Missing) -> ErrorCode {
         Missing::Agent => ErrorCode::AgentNotFound,
         Missing::Account => ErrorCode::ServiceAccountNotFound,
         Missing::Key => ErrorCode::KeyNotFound,
+        Missing::Session => ErrorCode::SessionNotFound,
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     Api, accounts, agents, audit, auth, compat, envelope, health, intents, keys, mesh, replicas,
-    tenancy, usage,
+    sign_in, tenancy, usage,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -59,4 +59,5 @@ fn routes() -> OpenApiRouter<Api> {
         .merge(tenancy::routes())
         .merge(audit::routes())
         .merge(usage::routes())
+        .merge(sign_in::routes())
 }

@@ -47,7 +47,7 @@ pub(crate) async fn list(
         }
         None => {
             let scanned = scan::all(engine, &asked, &usage).await?;
-            let found = sorted(engine, &asked, scanned.candidates, &usage).await?;
+            let found = sorted(engine, &asked, scanned.candidates).await?;
             (cut(engine, &asked, found), scanned.summary)
         }
     };
@@ -74,7 +74,6 @@ async fn sorted(
     engine: &Engine,
     asked: &Asked,
     mut candidates: Vec<Candidate>,
-    usage: &Reported,
 ) -> Result<Vec<Candidate>, ReadError> {
     let ids: Vec<AddressId> = match asked.order.by {
         SortBy::Instances => candidates.iter().map(|candidate| candidate.address_id).collect(),
@@ -88,7 +87,7 @@ async fn sorted(
     };
     let instances =
         if ids.is_empty() { HashMap::new() } else { instances_of(engine, &ids).await? };
-    order::sort(&mut candidates, asked.order, usage, &instances);
+    order::sort(&mut candidates, asked.order, &instances);
     Ok(candidates)
 }
 

@@ -7,7 +7,9 @@ use axme_core::time::Timestamp;
 use axme_engine::bootstrap::{Begun, Bootstrap, begin};
 use axme_engine::clock::Clock;
 use axme_engine::{Engine, EngineOptions, EngineParts};
-use axme_gateway::http::{Api, HttpOptions, router};
+use axme_gateway::app::router;
+use axme_gateway::dashboard::{Dashboard, DashboardOptions};
+use axme_gateway::http::{Api, HttpOptions};
 use axme_store::control::ReplicaProfile;
 use axme_store::faults::Faulty;
 use axme_store::sqlite::{SqliteOptions, SqliteStore};
@@ -52,6 +54,14 @@ impl Gateway {
     }
 
     pub(crate) async fn with(clock: Clock, http: HttpOptions) -> Self {
+        Self::with_dashboard(clock, http, DashboardOptions::default()).await
+    }
+
+    pub(crate) async fn with_dashboard(
+        clock: Clock,
+        http: HttpOptions,
+        dashboard: DashboardOptions,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let store = Arc::new(SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap());
         let replica = ReplicaProfile {
@@ -76,7 +86,8 @@ impl Gateway {
         let begun = begin(&engine.control, &clock, &bootstrap).await.unwrap();
         let Begun::New { drawn: Some(token) } = begun else { panic!("{begun:?}") };
         let api = Api::new(engine, http);
-        let router = router(&api);
+        let dashboard = Dashboard::new(api.edge().clone(), dashboard);
+        let router = router(&api, &dashboard);
         Self { api, clock, store, faults, owner: token.token, router, _folder: folder }
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::caller::{Answer, Caller};
 use crate::gateway::Gateway;
 
@@ -94,6 +95,7 @@ pub(crate) struct Ids {
     pub(crate) intent_id: String,
     pub(crate) org_id: String,
     pub(crate) workspace_id: String,
+    pub(crate) session_id: String,
 }
 
 impl Ids {
@@ -109,6 +111,7 @@ impl Ids {
             intent_id: uuid.to_owned(),
             org_id: uuid.replace("dead", "beef"),
             workspace_id: uuid.replace("dead", "cafe"),
+            session_id: format!("ses_{hex}"),
         }
     }
 
@@ -128,6 +131,7 @@ impl Ids {
             intent_id: sent["intent_id"].as_str().unwrap().to_owned(),
             org_id,
             workspace_id,
+            session_id: Browser::signed_in(gateway, &owner).await.session_id(&owner).await,
         }
     }
 
@@ -145,6 +149,7 @@ impl Ids {
             .replace("{intent_id}", &self.intent_id)
             .replace("{org_id}", &self.org_id)
             .replace("{workspace_id}", &self.workspace_id)
+            .replace("{session_id}", &self.session_id)
             // Every agent can have the same ones.
             .replace("{policy_id}", "send");
         assert!(!filled.contains('{'), "{filled} has a parameter that this does not know");
@@ -152,8 +157,17 @@ impl Ids {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
-        let Self { agent, account_id, key_id, kill_id, intent_id, org_id, workspace_id } = self;
-        [agent, account_id, key_id, kill_id, intent_id, org_id, workspace_id]
+        let Self {
+            agent,
+            account_id,
+            key_id,
+            kill_id,
+            intent_id,
+            org_id,
+            workspace_id,
+            session_id,
+        } = self;
+        [agent, account_id, key_id, kill_id, intent_id, org_id, workspace_id, session_id]
             .into_iter()
             .map(String::as_str)
     }

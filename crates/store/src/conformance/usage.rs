@@ -1,6 +1,6 @@
 //! Reported usage, and signs of life.
 
-use axme_core::id::{AddressId, KeyId};
+use axme_core::id::{AddressId, KeyId, SessionId};
 use axme_core::period::{day_start, hour_start};
 use axme_core::time::Timestamp;
 
@@ -149,15 +149,31 @@ async fn a_report_without_end_does_not_overflow(stage: Stage) -> Result<(), Brok
 async fn the_latest_signs_of_life_stay(stage: Stage) -> Result<(), Broken> {
     let (agent, key) = (AddressId::from_uuid(stage.uuid()), KeyId::from_uuid(stage.uuid()));
     let at = Timestamp::from_micros;
-    let signs =
-        |micros| SignsOfLife { agents: vec![(agent, at(micros))], keys: vec![(key, at(micros))] };
+    let session = SessionId::from_uuid(stage.uuid());
+    let signs = |micros| SignsOfLife {
+        agents: vec![(agent, at(micros))],
+        keys: vec![(key, at(micros))],
+        sessions: vec![(session, at(micros))],
+    };
     for micros in [5, 9, 7] {
         stage.ledger().save_signs_of_life(signs(micros)).await?;
     }
     let many = (0..1_500).map(|_| (AddressId::from_uuid(stage.uuid()), at(1))).collect();
-    stage.ledger().save_signs_of_life(SignsOfLife { agents: many, keys: Vec::new() }).await?;
+    let many = SignsOfLife { agents: many, ..SignsOfLife::default() };
+    stage.ledger().save_signs_of_life(many).await?;
     let found = stage.ledger().signs_of_life(None).await?;
     ensure!(found.agents.contains(&(agent, at(9))), "the agent was seen at another time");
     ensure_eq!((found.agents.len(), found.keys), (1_501, vec![(key, at(9))]), "the signs");
+    ensure_eq!(found.sessions, vec![(session, at(9))], "the session was used at another time");
+    let retention = Retention {
+        intents_ended_before: at(0),
+        keys_used_before: at(20),
+        instances_seen_before: at(0),
+        hours_before: at(0),
+        days_before: at(0),
+    };
+    while stage.ledger().retain(retention).await? {}
+    let left = stage.ledger().signs_of_life(None).await?.sessions;
+    ensure!(left.is_empty(), "the use of a session is not forgotten");
     Ok(())
 }

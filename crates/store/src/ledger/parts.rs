@@ -9,15 +9,13 @@ impl SignsOfLife {
     /// Parts of one transaction each. Each sign stands for itself, so that nothing is lost when
     /// only some are kept.
     pub(crate) fn parts(self) -> Vec<Self> {
-        let Self { agents, keys } = self;
-        let agents = agents
-            .chunks(SIGNS_MAX)
-            .map(|part| Self { agents: part.to_vec(), keys: Vec::new() })
-            .collect::<Vec<_>>();
-        let keys = keys
-            .chunks(SIGNS_MAX)
-            .map(|part| Self { agents: Vec::new(), keys: part.to_vec() })
-            .collect::<Vec<_>>();
-        agents.into_iter().chain(keys).collect()
+        let Self { agents, keys, sessions } = self;
+        let agents = agents.chunks(SIGNS_MAX);
+        let agents = agents.map(|part| Self { agents: part.to_vec(), ..Self::default() });
+        let keys = keys.chunks(SIGNS_MAX);
+        let keys = keys.map(|part| Self { keys: part.to_vec(), ..Self::default() });
+        let sessions = sessions.chunks(SIGNS_MAX);
+        let sessions = sessions.map(|part| Self { sessions: part.to_vec(), ..Self::default() });
+        agents.chain(keys).chain(sessions).collect()
     }
 }

@@ -322,7 +322,7 @@ pub struct Positions {
 pub struct Retention {
     /// Intents that ended before this, with their events.
     pub intents_ended_before: Timestamp,
-    /// Idempotency keys and beat ids from before this.
+    /// Idempotency keys, beat ids and uses of sessions from before this.
     pub keys_used_before: Timestamp,
     /// Instances that were not heard since this.
     pub instances_seen_before: Timestamp,

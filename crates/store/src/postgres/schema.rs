@@ -22,10 +22,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, reads_from: 1, sql: FIRST },
     Migration { version: 2, reads_from: 1, sql: INSTANCES },
     Migration { version: 3, reads_from: 1, sql: TRAFFIC },
+    Migration { version: 4, reads_from: 1, sql: SESSIONS },
 ];
 
 /// The schema that this version makes and reads.
-pub(super) const SCHEMA_VERSION: i32 = 3;
+pub(super) const SCHEMA_VERSION: i32 = 4;
 
 const FIRST: &str = r#"
 CREATE TABLE control_head (
@@ -244,6 +245,13 @@ CREATE TABLE audit_log (
     PRIMARY KEY (epoch, seq)
 );
 CREATE INDEX audit_log_at ON audit_log (at, epoch, seq);
+"#;
+
+const SESSIONS: &str = r#"
+CREATE TABLE session_used (
+    session_id uuid PRIMARY KEY,
+    at bigint NOT NULL
+) WITH (fillfactor = 50);
 "#;
 
 /// What was resumed before this schema was requeued as it could be.

@@ -1,6 +1,6 @@
-//! When agents were last seen and keys last used.
+//! When agents were last seen, and keys and sessions last used.
 
-use axme_core::id::{AddressId, KeyId};
+use axme_core::id::{AddressId, KeyId, SessionId};
 use axme_core::time::Timestamp;
 use uuid::Uuid;
 
@@ -25,6 +25,12 @@ const SAVE: &str = as_me!(
         GROUP BY id ORDER BY id
         ON CONFLICT (key_id) DO UPDATE SET at = EXCLUDED.at
         WHERE key_used.at < EXCLUDED.at
+    ), active AS (
+        INSERT INTO session_used (session_id, at)
+        SELECT id, max(at) FROM me CROSS JOIN unnest($7::uuid[], $8::bigint[]) AS sign (id, at)
+        GROUP BY id ORDER BY id
+        ON CONFLICT (session_id) DO UPDATE SET at = EXCLUDED.at
+        WHERE session_used.at < EXCLUDED.at
     )
     SELECT EXISTS (SELECT FROM me)"
 );
@@ -39,8 +45,11 @@ pub(super) async fn save(
     let seen: Vec<i64> = signs.agents.iter().map(|(_, at)| at.as_micros()).collect();
     let keys: Vec<Uuid> = signs.keys.iter().map(|(key, _)| *key.as_uuid()).collect();
     let used: Vec<i64> = signs.keys.iter().map(|(_, at)| at.as_micros()).collect();
+    let sessions: Vec<Uuid> = signs.sessions.iter().map(|(one, _)| *one.as_uuid()).collect();
+    let active: Vec<i64> = signs.sessions.iter().map(|(_, at)| at.as_micros()).collect();
     let epoch = int(me.epoch.0);
-    let parameters: Parameters<'_> = &[&me.replica_id, &epoch, &agents, &seen, &keys, &used];
+    let parameters: Parameters<'_> =
+        &[&me.replica_id, &epoch, &agents, &seen, &keys, &used, &sessions, &active];
     rows::write(session, SAVE, parameters).await.map(drop)
 }
 
@@ -52,10 +61,13 @@ pub(super) async fn after(
     let after = after.map_or(i64::MIN, Timestamp::as_micros);
     let agents = "SELECT address_id, at FROM agent_seen WHERE at > $1";
     let keys = "SELECT key_id, at FROM key_used WHERE at > $1";
+    let sessions = "SELECT session_id, at FROM session_used WHERE at > $1";
     let (agents, keys) = (pairs(session, agents, after).await?, pairs(session, keys, after).await?);
+    let sessions = pairs(session, sessions, after).await?;
     Ok(SignsOfLife {
         agents: agents.into_iter().map(|(id, at)| (AddressId::from_bytes(id), at)).collect(),
         keys: keys.into_iter().map(|(id, at)| (KeyId::from_bytes(id), at)).collect(),
+        sessions: sessions.into_iter().map(|(id, at)| (SessionId::from_bytes(id), at)).collect(),
     })
 }
 

@@ -38,6 +38,7 @@ enum Table {
     Beats,
     KillInstances,
     Instances,
+    Sessions,
     Hours,
     Traffic,
     Days,
@@ -77,6 +78,7 @@ fn stretch(batch: &Batch<'_>, place: Place, retention: &Retention) -> Result<Opt
         Table::Beats => plain(batch, "beat_seen", after, keys_before)?,
         Table::KillInstances => plain(batch, "kill_instance", after, intents_before)?,
         Table::Instances => instances(batch, retention.instances_seen_before)?,
+        Table::Sessions => sessions(batch, keys_before)?,
         Table::Hours => sums(batch, "usage_hour", retention.hours_before)?,
         Table::Traffic => sums(batch, "traffic_hour", retention.hours_before)?,
         Table::Days => sums(batch, "usage_day", retention.days_before)?,
@@ -88,7 +90,8 @@ fn stretch(batch: &Batch<'_>, place: Place, retention: &Retention) -> Result<Opt
         (None, Table::Idempotency) => begin(Table::Beats),
         (None, Table::Beats) => begin(Table::KillInstances),
         (None, Table::KillInstances) => begin(Table::Instances),
-        (None, Table::Instances) => begin(Table::Hours),
+        (None, Table::Instances) => begin(Table::Sessions),
+        (None, Table::Sessions) => begin(Table::Hours),
         (None, Table::Hours) => begin(Table::Traffic),
         (None, Table::Traffic) => begin(Table::Days),
         (None, Table::Days) => None,
@@ -145,6 +148,16 @@ fn instances(batch: &Batch<'_>, before: Timestamp) -> Result<Option<u64>> {
         "DELETE FROM instance WHERE (address_id, instance_id) IN (
              SELECT address_id, instance_id FROM instance WHERE last_seen_at < ?1
              ORDER BY last_seen_at LIMIT ?2)",
+    )?;
+    let removed = delete.execute(params![before.as_micros(), limit(STRETCH_ROWS)])?;
+    Ok((removed == STRETCH_ROWS).then_some(0))
+}
+
+/// Uses of sessions from before; some at a time, in no order.
+fn sessions(batch: &Batch<'_>, before: Timestamp) -> Result<Option<u64>> {
+    let mut delete = batch.statement(
+        "DELETE FROM session_used WHERE session_id IN (
+             SELECT session_id FROM session_used WHERE at < ?1 LIMIT ?2)",
     )?;
     let removed = delete.execute(params![before.as_micros(), limit(STRETCH_ROWS)])?;
     Ok((removed == STRETCH_ROWS).then_some(0))

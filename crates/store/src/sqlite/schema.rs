@@ -9,10 +9,11 @@ use rusqlite::{Connection, Result};
 pub(super) const APPLICATION_ID: i32 = 0x4158_4d45;
 
 /// The schema that this version makes and reads.
-pub(super) const SCHEMA_VERSION: i32 = 3;
+pub(super) const SCHEMA_VERSION: i32 = 4;
 
 /// The scripts that lead from one schema to the next, from an empty database on.
-const STEPS: [&[&str]; 3] = [&[CONTROL, LEDGER, AUDIT], &[REQUEUED, INSTANCES], &[TRAFFIC]];
+const STEPS: [&[&str]; 4] =
+    [&[CONTROL, LEDGER, AUDIT], &[REQUEUED, INSTANCES], &[TRAFFIC], &[SESSIONS]];
 
 /// Makes what a database of schema `found` lacks, within the caller's transaction. An empty one
 /// has schema 0.
@@ -230,6 +231,13 @@ CREATE INDEX audit_log_at ON audit_log (at, epoch, seq);
 const REQUEUED: &str = "
 ALTER TABLE control_head ADD COLUMN requeued INTEGER NOT NULL DEFAULT 0;
 UPDATE control_head SET requeued = revision;
+";
+
+const SESSIONS: &str = "
+CREATE TABLE session_used (
+    session_id BLOB PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 const INSTANCES: &str = "

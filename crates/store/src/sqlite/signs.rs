@@ -1,6 +1,6 @@
-//! When agents were last seen and keys last used.
+//! When agents were last seen, and keys and sessions last used.
 
-use axme_core::id::{AddressId, KeyId};
+use axme_core::id::{AddressId, KeyId, SessionId};
 use axme_core::time::Timestamp;
 use rusqlite::{Connection, Result, params};
 
@@ -24,6 +24,13 @@ pub(super) fn save(batch: &Batch<'_>, signs: &SignsOfLife) -> Result<()> {
     for (key, at) in &signs.keys {
         used.execute(params![key.as_bytes(), at.as_micros()])?;
     }
+    let mut used = batch.statement(
+        "INSERT INTO session_used (session_id, at) VALUES (?1, ?2)
+         ON CONFLICT (session_id) DO UPDATE SET at = max(at, excluded.at)",
+    )?;
+    for (session, at) in &signs.sessions {
+        used.execute(params![session.as_bytes(), at.as_micros()])?;
+    }
     Ok(())
 }
 
@@ -32,9 +39,12 @@ pub(super) fn after(connection: &Connection, after: Option<Timestamp>) -> Result
     let after = after.map_or(i64::MIN, Timestamp::as_micros);
     let agents = pairs(connection, after, "SELECT address_id, at FROM agent_seen WHERE at > ?1")?;
     let keys = pairs(connection, after, "SELECT key_id, at FROM key_used WHERE at > ?1")?;
+    let sessions =
+        pairs(connection, after, "SELECT session_id, at FROM session_used WHERE at > ?1")?;
     Ok(SignsOfLife {
         agents: agents.into_iter().map(|(id, at)| (AddressId::from_bytes(id), at)).collect(),
         keys: keys.into_iter().map(|(id, at)| (KeyId::from_bytes(id), at)).collect(),
+        sessions: sessions.into_iter().map(|(id, at)| (SessionId::from_bytes(id), at)).collect(),
     })
 }
 

@@ -17,8 +17,8 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use super::reach;
+use crate::edge::Peer;
 use crate::http::Api;
-use crate::http::Peer;
 use crate::http::answers::{denied, intent_error};
 use crate::http::auth::Authenticated;
 use crate::http::body::{Params, PathParams, not_found};

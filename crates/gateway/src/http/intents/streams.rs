@@ -10,8 +10,8 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use super::shown::{self, Sight};
+use crate::edge::Peer;
 use crate::http::Api;
-use crate::http::Peer;
 use crate::http::answers::intent_error;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Params, PathParams};

@@ -14,8 +14,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
 
+use crate::edge::Peer;
 use crate::http::Api;
-use crate::http::Peer;
 use crate::http::auth::Authenticated;
 use crate::http::body::{Params, PathParams};
 use crate::http::error::ApiError;

@@ -7,19 +7,16 @@ use axme_core::health::Health;
 use axme_core::id::AddressId;
 use axme_store::instances::InstanceCounts;
 
+use super::Candidate;
 use super::asked::{Order, SortBy};
-use super::{Candidate, Reported};
 use crate::read::mesh_agent::shown_instances;
 
 /// Sorts candidates. Those that are equal stay by address, also when the order is turned round.
 pub(super) fn sort(
     candidates: &mut [Candidate],
     order: Order,
-    usage: &Reported,
     instances: &HashMap<AddressId, InstanceCounts>,
 ) {
-    let intents = |one: &Candidate| usage.get(&one.address_id).map_or(0, |sum| sum.intents_total);
-    let cost = |one: &Candidate| usage.get(&one.address_id).map_or(0.0, |sum| sum.cost_usd);
     let copies = |one: &Candidate| {
         let counted = instances.get(&one.address_id).copied().unwrap_or_default();
         let shown = shown_instances(counted);
@@ -32,8 +29,8 @@ pub(super) fn sort(
         SortBy::Health => fitness(one.health).cmp(&fitness(other.health)),
         SortBy::LastHeartbeat => one.seen.cmp(&other.seen),
         SortBy::Instances => copies(one).cmp(&copies(other)),
-        SortBy::Intents => intents(one).cmp(&intents(other)),
-        SortBy::Cost => cost(one).total_cmp(&cost(other)),
+        SortBy::Intents => one.usage.intents_total.cmp(&other.usage.intents_total),
+        SortBy::Cost => one.usage.cost_usd.total_cmp(&other.usage.cost_usd),
     };
     let turned = |ordering: Ordering| if order.reversed { ordering.reverse() } else { ordering };
     // The sort is stable, and they come by address.

@@ -10,6 +10,7 @@ use axme_core::id::AddressId;
 use axme_core::state::{Agent, State};
 use axme_core::time::Timestamp;
 use axme_engine::Engine;
+use axme_store::ledger::Usage;
 
 use super::page::{CHUNK_AGENTS, is_listed};
 use super::{Asked, Reported, SortBy, summary};
@@ -27,6 +28,8 @@ pub(super) struct Candidate {
     pub(super) name: String,
     pub(super) health: Health,
     pub(super) seen: Option<Timestamp>,
+    /// What it reported in the period.
+    pub(super) usage: Usage,
 }
 
 /// Everything that the search matches.
@@ -73,11 +76,10 @@ fn take(engine: &Engine, asked: &Asked, usage: &Reported, seen: Seen, scanned: &
             (engine.heartbeats.health(&cell), cell.run_state(), cell.last_seen())
         });
     summary::add(&mut scanned.summary, health, run_state);
-    if let Some(usage) = usage.get(&address_id) {
-        summary::add_usage(&mut scanned.summary, usage);
-    }
+    let usage = usage.get(&address_id).copied().unwrap_or_default();
+    summary::add_usage(&mut scanned.summary, &usage);
     if asked.wants(health, run_state) {
-        scanned.candidates.push(Candidate { address_id, address, name, health, seen });
+        scanned.candidates.push(Candidate { address_id, address, name, health, seen, usage });
     }
 }
 

@@ -34,8 +34,8 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     let file = used(&folder).await;
     Connection::open(file).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let error = open(folder.path()).unwrap_err();
-    assert!(matches!(error, OpenError::SchemaNewer { found: 7, supported: 3, .. }), "{error:?}");
-    assert!(error.to_string().contains("schema 7") && error.to_string().contains("schema 3"));
+    assert!(matches!(error, OpenError::SchemaNewer { found: 7, supported: 4, .. }), "{error:?}");
+    assert!(error.to_string().contains("schema 7") && error.to_string().contains("schema 4"));
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use super::frame;
+use crate::edge::Peer;
 use crate::http::Api;
-use crate::http::Peer;
 use crate::http::answers::no_agent_bound;
 use crate::http::auth::Authenticated;
 use crate::http::body::Params;

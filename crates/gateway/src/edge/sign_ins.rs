@@ -21,7 +21,7 @@ const ADDRESSES_MAX: usize = 10_000;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct SignIns(Mutex<Remembered>);
+pub(crate) struct SignIns(Mutex<Remembered>);
 
 /// A bucket of tokens for each address, as one point in time: when it will be full. A bucket that
 /// is full is as good as none.
@@ -34,7 +34,7 @@ struct Remembered {
 
 impl SignIns {
     /// Counts a failed sign-in of `client`; whether it is within the allowance.
-    pub(super) fn failed(&self, client: IpAddr, now: Mono) -> bool {
+    pub(crate) fn failed(&self, client: IpAddr, now: Mono) -> bool {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.forget_the_full(now);
         let network = network_of(client);

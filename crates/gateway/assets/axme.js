@@ -1,0 +1,1 @@
+// What pages need beyond plain forms and links stands here.
