@@ -33,8 +33,8 @@ pub(crate) async fn one(
         }
     };
     let address_id = found.agent.address_id;
-    let hour = engine.ledger.usage_of_hour(address_id, hour_start(now)).await;
-    let hour = unless_stale(engine, hour)?;
+    let hour = engine.ledger.usage_of_hour(address_id, hour_start(now));
+    let hour = unless_stale(engine, hour).await?;
     let events = last_events(engine, caller, address_id).await?;
     let kept = Kept::of(engine, found.agent.workspace_id, &[address_id]).await?;
     let agent = mesh_agent(engine, &found, Some(usage), &kept);
@@ -63,7 +63,8 @@ async fn last_events(
         address_id: Some(address_id),
         ..events::Asked::everything(caller.key.scope, EVENTS_SHOWN)
     };
-    unless_stale(engine, events::read(engine, asked).await.map(|page| page.events))
+    let events = async { events::read(engine, asked).await.map(|page| page.events) };
+    unless_stale(engine, events).await
 }
 
 fn detail(found: &Found, agent: MeshAgent) -> AgentDetail {
@@ -81,8 +82,8 @@ fn detail(found: &Found, agent: MeshAgent) -> AgentDetail {
 
 async fn usage_of(engine: &Engine, agent: &Agent, since: Timestamp) -> Result<Usage, ReadError> {
     let (workspace, address_id) = (agent.workspace_id, agent.address_id);
-    let usage = engine.ledger.usage(workspace, Some(address_id), since).await;
-    let usage = unless_stale(engine, usage)?;
+    let usage = engine.ledger.usage(workspace, Some(address_id), since);
+    let usage = unless_stale(engine, usage).await?;
     Ok(usage
         .into_iter()
         .find(|(of, _)| *of == address_id)

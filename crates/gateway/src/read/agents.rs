@@ -38,7 +38,7 @@ pub(crate) async fn list(
     let asked = Asked::read(query, workspace, caller)?;
     let since = asked_period(query.window.as_deref())?.start(engine.clock.wall());
     let only = finding::only(caller)?;
-    let usage = unless_stale(engine, engine.ledger.usage(workspace, only, since).await)?;
+    let usage = unless_stale(engine, engine.ledger.usage(workspace, only, since)).await?;
     let usage: Reported = usage.into_iter().collect();
     let (page, summary) = match asked.by_address() {
         Some(after) => {

@@ -27,13 +27,17 @@ pub(crate) async fn of(
     let found = with_agent(engine, caller, named, Found::of)?;
     let agent = &found.agent;
     let (workspace, address_id) = (agent.workspace_id, agent.address_id);
-    if let Err(error) = engine.instances.save_of(address_id).await {
+    // Those that were heard a moment ago count too; nobody waits for a store that is gone.
+    if engine.control.stale_since().is_none()
+        && let Err(error) = engine.instances.save_of(address_id).await
+    {
         tracing::debug!(%error, "instances are counted as they are stored");
     }
     let instances = instances_of(engine, &[address_id]).await?.remove(&address_id);
     let ledger = &engine.ledger;
-    let waiting = unless_stale(engine, ledger.waiting(workspace, &agent.address).await)?;
-    let unfinished = ledger.delivered_unfinished(workspace, &agent.address).await;
+    let waiting = unless_stale(engine, ledger.waiting(workspace, &agent.address)).await?;
+    let unfinished = ledger.delivered_unfinished(workspace, &agent.address);
+    let unfinished = unless_stale(engine, unfinished).await?;
     let since = engine.clock.wall().minus(SENT_WITHIN);
     let senders = ledger.senders(SendersQuery {
         workspace_id: workspace,
@@ -41,7 +45,7 @@ pub(crate) async fn of(
         since,
         intents_max: INTENTS_LOOKED_AT_MAX,
     });
-    let senders = unless_stale(engine, senders.await)?;
+    let senders = unless_stale(engine, senders).await?;
     Ok(BlastRadiusAnswer {
         ok: true,
         address_id: address_id.to_string(),
@@ -53,7 +57,7 @@ pub(crate) async fn of(
         open_streams: engine.enforcer.open_streams(workspace, &agent.address) as u64,
         queued_to: waiting.to_it,
         queued_from: waiting.from_it,
-        delivered_unfinished: unless_stale(engine, unfinished)?,
+        delivered_unfinished: unfinished,
         senders: others(senders, &found, since),
         sources: sources([
             ("instances", CountSource::Gateway),

@@ -35,14 +35,18 @@ fn what(missing: &ErrorCode) -> String {
     missing.as_str().trim_end_matches("_not_found").replace('_', " ")
 }
 
-/// What the ledger answered. While the store is gone that is nothing, so that it can still be seen
-/// who is stopped; the answer says that it is stale.
-pub(crate) fn unless_stale<T: Default, E: Into<ReadError>>(
+/// What the store answers. While it is gone that is nothing, so that it can still be seen who is
+/// stopped; the answer says that it is stale. Nobody waits for a store that is known to be gone.
+pub(crate) async fn unless_stale<T: Default, E: Into<ReadError>>(
     engine: &Engine,
-    answered: Result<T, E>,
+    asking: impl Future<Output = Result<T, E>>,
 ) -> Result<T, ReadError> {
-    match answered {
-        Err(_gone) if engine.control.stale_since().is_some() => Ok(T::default()),
+    let is_stale = || engine.control.stale_since().is_some();
+    if is_stale() {
+        return Ok(T::default());
+    }
+    match asking.await {
+        Err(_gone) if is_stale() => Ok(T::default()),
         answered => answered.map_err(Into::into),
     }
 }

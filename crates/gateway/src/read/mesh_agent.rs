@@ -34,9 +34,9 @@ impl Kept {
         agents: &[AddressId],
     ) -> Result<Self, ReadError> {
         let ledger = &engine.ledger;
-        let metadata = unless_stale(engine, ledger.latest_metadata(agents).await)?;
+        let metadata = unless_stale(engine, ledger.latest_metadata(agents)).await?;
         let read = |(agent, text): (AddressId, Box<str>)| Some((agent, shown_object(&text)?));
-        let reported = unless_stale(engine, ledger.last_reports(workspace, agents).await)?;
+        let reported = unless_stale(engine, ledger.last_reports(workspace, agents)).await?;
         Ok(Self {
             metadata: metadata.into_iter().filter_map(read).collect(),
             instances: instances_of(engine, agents).await?,
@@ -51,8 +51,8 @@ pub(super) async fn instances_of(
     agents: &[AddressId],
 ) -> Result<HashMap<AddressId, InstanceCounts>, ReadError> {
     let since = heard_since(engine.clock.wall());
-    let counted = engine.ledger.count_instances_of(agents, since).await;
-    Ok(unless_stale(engine, counted)?.into_iter().collect())
+    let counted = engine.ledger.count_instances_of(agents, since);
+    Ok(unless_stale(engine, counted).await?.into_iter().collect())
 }
 
 /// How many of an agent's instances were heard lately, and how many have not ended.

@@ -114,7 +114,7 @@ async fn not_stopped(
         let newest = looked_at.filter_map(|agent| newest_hold(state, *agent).filter(old_enough));
         newest.map(|hold| hold.kill_id).collect()
     });
-    let left = unless_stale(engine, engine.ledger.unstopped(&kills).await)?;
+    let left = unless_stale(engine, engine.ledger.unstopped(&kills)).await?;
     let left: HashSet<KillId> = left.into_iter().map(|(kill, _)| kill).collect();
     let agents = kills.iter().filter(|kill| left.contains(kill)).count();
     Ok((agents as u64, stopped.len() > KILLS_LOOKED_AT_MAX))
@@ -129,7 +129,8 @@ fn newest_hold(state: &State, agent: AddressId) -> Option<&Hold> {
 
 /// The replicas by their ids: one that has come back counts once. None while the store is gone.
 async fn replicas(engine: &Engine) -> Result<Option<ReplicaCounts>, ReadError> {
-    let roster = unless_stale(engine, engine.control.roster().await.map(Some))?;
+    let roster = async { engine.control.roster().await.map(Some) };
+    let roster = unless_stale(engine, roster).await?;
     Ok(roster.map(|roster| {
         let ids = roster.replicas.iter().map(|(row, standing)| (&row.profile.replica_id, standing));
         let fresh: HashSet<_> = ids

@@ -33,9 +33,9 @@ async fn usage(engine: &Engine, agent: &Agent) -> Result<PolicyUsage, ReadError>
     let (workspace_id, address_id) = (agent.workspace_id, agent.address_id);
     let since = day_start(now);
     let query = TrafficQuery { workspace_id, agents: vec![address_id], since, per: Per::Hour };
-    let hours = unless_stale(engine, ledger.traffic(query).await)?;
-    let reported = ledger.usage(workspace_id, Some(address_id), since).await;
-    let reported = unless_stale(engine, reported)?;
+    let hours = unless_stale(engine, ledger.traffic(query)).await?;
+    let reported = ledger.usage(workspace_id, Some(address_id), since);
+    let reported = unless_stale(engine, reported).await?;
     let this_hour = hours.iter().filter(|(_, hour, _)| *hour == hour_start(now));
     Ok(PolicyUsage {
         intents_today: hours.iter().map(|(_, _, traffic)| traffic.admitted).sum(),

@@ -23,8 +23,8 @@ pub(crate) async fn of(
     };
     let (found, imposed) = with_agent(engine, caller, named, with_imposed)?;
     let agent = &found.agent;
-    let waiting = engine.ledger.waiting(agent.workspace_id, &agent.address).await;
-    let waiting = unless_stale(engine, waiting)?;
+    let waiting = engine.ledger.waiting(agent.workspace_id, &agent.address);
+    let waiting = unless_stale(engine, waiting).await?;
     let now = engine.clock.wall();
     Ok(ResumePreviewAnswer {
         ok: true,

@@ -46,7 +46,7 @@ pub(crate) async fn summary(
     let workspace = asked_workspace(engine, caller, place)?;
     let now = engine.clock.wall();
     let start = asked_period(query.window.as_deref())?.start(now);
-    let days = unless_stale(engine, engine.ledger.usage_by_day(workspace, start).await)?;
+    let days = unless_stale(engine, engine.ledger.usage_by_day(workspace, start)).await?;
     let intents = days.iter().fold(0_u64, |sum, (_, day)| sum.saturating_add(day.intents_total));
     let requests = engine.rates.in_last_minute(workspace, engine.clock.mono());
     let used = |used| DimensionUsage { used, ..DimensionUsage::default() };
@@ -79,7 +79,7 @@ pub(crate) async fn timeseries(
     let asked = asked_days("window_days", query.window_days, SERIES_DAYS_DEFAULT)?;
     let midnights = midnights(engine.clock.wall(), asked);
     let since = midnights.first().copied().unwrap_or_default();
-    let used = unless_stale(engine, engine.ledger.usage_by_day(workspace, since).await)?;
+    let used = unless_stale(engine, engine.ledger.usage_by_day(workspace, since)).await?;
     let used: HashMap<Timestamp, Usage> = used.into_iter().collect();
     let point = |at: &Timestamp| {
         let usage = used.get(at).copied().unwrap_or_default();
@@ -116,7 +116,7 @@ pub(crate) async fn by_agent(
     let midnights =
         midnights(engine.clock.wall(), asked_days("days", query.days, AGENTS_DAYS_DEFAULT)?);
     let since = midnights.first().copied().unwrap_or_default();
-    let mut sums = unless_stale(engine, engine.ledger.usage(workspace, None, since).await)?;
+    let mut sums = unless_stale(engine, engine.ledger.usage(workspace, None, since)).await?;
     let total = sums.len() as u64;
     let intents = sums.iter().fold(0_u64, |sum, (_, of)| sum.saturating_add(of.intents_total));
     let cost_usd = sums.iter().map(|(_, of)| of.cost_usd).sum();
@@ -149,7 +149,7 @@ async fn shown(
 ) -> Result<Vec<AgentUsage>, ReadError> {
     let ids: Vec<AddressId> = sums.iter().map(|(agent, _)| *agent).collect();
     let since = midnights.first().copied().unwrap_or_default();
-    let days = unless_stale(engine, engine.ledger.usage_of_days(workspace, &ids, since).await)?;
+    let days = unless_stale(engine, engine.ledger.usage_of_days(workspace, &ids, since)).await?;
     let days: HashMap<(AddressId, Timestamp), Usage> =
         days.into_iter().map(|(agent, day, usage)| ((agent, day), usage)).collect();
     let day = |agent: AddressId, at: &Timestamp| {
